@@ -1,0 +1,1 @@
+export type { Closer, Reader, ReaderFrom, Writer, WriterTo } from './types.ts';
