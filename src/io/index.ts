@@ -1,5 +1,6 @@
 export { ArgumentRangeError, ArgumentTypeError } from './arguments.ts';
 export { copy, copyBuffer, copyN } from './copy.ts';
+export type { Delimiter } from './delimiter.ts';
 export { discard } from './discard.ts';
 export {
   BadReadCountError,

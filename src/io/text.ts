@@ -4,11 +4,13 @@
 
 interface NodeBufferMethods {
   utf8Slice?(this: Uint8Array, start: number, end: number): string;
+  utf8Write?(this: Uint8Array, s: string, at: number, room: number): number;
   indexOf?(this: Uint8Array, byte: number, from: number): number;
 }
 
 const nodeBuffer = (globalThis as { Buffer?: { prototype: NodeBufferMethods } }).Buffer?.prototype;
 const utf8Slice = typeof nodeBuffer?.utf8Slice === 'function' ? nodeBuffer.utf8Slice : undefined;
+const utf8Write = typeof nodeBuffer?.utf8Write === 'function' ? nodeBuffer.utf8Write : undefined;
 const nodeIndexOf = typeof nodeBuffer?.indexOf === 'function' ? nodeBuffer.indexOf : undefined;
 
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
@@ -26,12 +28,10 @@ export function encodeText(s: string): Uint8Array<ArrayBuffer> {
   return encoder.encode(s);
 }
 
-/**
- * Encodes as much of `s` as fits into `p`, whole characters only. `read` counts UTF-16 units of `s`, `written`
- * bytes of `p`.
- */
-export function encodeTextInto(s: string, p: Uint8Array): { read: number; written: number } {
-  return encoder.encodeInto(s, p);
+/** Writes the UTF-8 of `s` to `bytes` from `at` on and gives its length. There must be room: 3 bytes a unit. */
+export function writeText(bytes: Uint8Array, s: string, at: number): number {
+  if (utf8Write !== undefined) return utf8Write.call(bytes, s, at, bytes.length - at);
+  return encoder.encodeInto(s, bytes.subarray(at)).written;
 }
 
 /** The index of the first `byte` at or after `from`, else -1. Three times the speed of Uint8Array's own on Node. */

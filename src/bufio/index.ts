@@ -1,0 +1,23 @@
+export type { Delimiter } from '../io/delimiter.ts';
+export {
+  AdvanceTooFarError,
+  BufferFullError,
+  InvalidUnreadByteError,
+  InvalidUnreadRuneError,
+  NegativeAdvanceError,
+  ScanStartedError,
+  TokenTooLongError,
+} from './errors.ts';
+export { ReadWriter } from './read-writer.ts';
+export { Reader } from './reader.ts';
+export { maxScanTokenSize, Scanner, type ScannerOptions } from './scanner.ts';
+export {
+  finalToken,
+  type SplitFunction,
+  type SplitResult,
+  scanBytes,
+  scanLines,
+  scanRunes,
+  scanWords,
+} from './split.ts';
+export { Writer } from './writer.ts';
