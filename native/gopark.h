@@ -1,0 +1,62 @@
+/* State of one environment (the main thread or a worker), and what the three C files call of each other. */
+#ifndef GOPARK_H
+#define GOPARK_H
+
+#define NAPI_VERSION 8
+#include <node_api.h>
+#include <stdbool.h>
+#include <sys/epoll.h>
+
+#include "layout.h"
+#include "uv-subset.h"
+
+enum { EVENT_BATCH = 512 };
+
+typedef struct {
+	napi_env env;
+	napi_async_cleanup_hook_handle cleanup;
+	napi_async_context async_context;
+	napi_ref on_batch, shared_buffer, slab_buffer;
+	uv_poll_t *poll;
+	uv_prepare_t *prepare;
+	uv_idle_t *idle;
+	int open_handles;
+	bool idling, closing;
+
+	int epoll;
+	int32_t *header;
+	completion_t *completions;
+	segment_t *segments;
+	int32_t *dirty;
+	slot_t *slots;
+	uint8_t *slab;
+
+	int32_t free_slot;  /* head of the list of free slots, -1: none */
+	int32_t slots_used; /* slots ever handed out: the rest of the table was never touched */
+	int32_t *retry;     /* slots with a parked reader that the slab had no room for */
+	int32_t retries;
+	struct epoll_event events[EVENT_BATCH];
+} driver_t;
+
+/* descriptor.c: sockets in, slots out. */
+int32_t slot_open(driver_t *driver, int fd, int32_t flags);
+void slot_close(driver_t *driver, slot_t *slot);
+int32_t accept_slot(driver_t *driver, slot_t *listener);
+slot_t *slot_argument(driver_t *driver, napi_env env, napi_value value);
+extern const napi_property_descriptor descriptor_functions[];
+extern const size_t descriptor_function_count;
+
+/* poller.c: the tight loops. */
+void collect(driver_t *driver);
+void flush(driver_t *driver);
+int32_t flush_slot(driver_t *driver, slot_t *slot, int32_t *unsent);
+void on_readable(uv_poll_t *handle, int status, int events);
+void on_prepare(uv_prepare_t *handle);
+void on_idle(uv_idle_t *handle);
+
+static inline int32_t index_of(driver_t *driver, const slot_t *slot)
+{
+	return (int32_t)(slot - driver->slots);
+}
+
+#endif

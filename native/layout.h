@@ -1,0 +1,81 @@
+/*
+ * The memory that JavaScript and C share. One ArrayBuffer of int32 words holds, in this order: the header, the
+ * completions of the current batch, the segments of the outbound chains, the list of dirty slots, the slots.
+ * src/poll/drivers/epoll/layout.ts says the same in TypeScript; LAYOUT_VERSION guards against a stale build.
+ */
+#ifndef GOPARK_LAYOUT_H
+#define GOPARK_LAYOUT_H
+
+#include <stdint.h>
+
+enum { LAYOUT_VERSION = 1 };
+
+/* The header. JavaScript fills in the first six before init; the rest changes all the time. */
+enum {
+	H_VERSION,
+	H_SLOTS,        /* number of slots, and capacity of the dirty list */
+	H_SEGMENTS,     /* number of segments */
+	H_COMPLETIONS,  /* capacity of the completion array */
+	H_OUT_START,    /* outbound part of the slab: where chains are staged */
+	H_MAX_RECV,     /* the most one receive into the slab may bring */
+	H_COMPLETED,    /* completions in the array */
+	H_IN_OFFSET,    /* next free byte of the inbound part of the slab */
+	H_IN_LIMIT,     /* its end */
+	H_OUT_OFFSET,   /* next free byte of the outbound part */
+	H_SEGMENTS_USED,
+	H_DIRTY,        /* slots in the dirty list */
+	H_HOLDS,        /* reasons for the event loop to stay alive */
+	H_REFERENCED,   /* whether our handle keeps the event loop alive right now */
+	H_SIZE = 16
+};
+
+/* One completion: what happened to which slot. */
+typedef struct {
+	int32_t kind;
+	int32_t slot;
+	int32_t generation;
+	int32_t result; /* a count, a slot, or a negated errno */
+	int32_t offset; /* where in the slab received bytes lie; generation of an accepted slot; bytes unsent */
+	int32_t reserved[3];
+} completion_t;
+
+enum { K_RECEIVED = 1, K_READABLE, K_WRITABLE, K_ACCEPTED, K_CONNECTED, K_SEND_PARTIAL, K_SEND_FAILED };
+
+/* A piece of an outbound chain in the slab. */
+typedef struct {
+	int32_t offset;
+	int32_t length;
+	int32_t next; /* segment, or -1 */
+	int32_t capacity;
+} segment_t;
+
+/* One descriptor: exactly one cache line. */
+typedef struct {
+	int32_t flags;
+	int32_t generation;
+	int32_t fd;       /* -1: the slot is free, and `want` links to the next free one */
+	int32_t want;     /* how many bytes the parked reader asks for */
+	int32_t out_head; /* first and last segment of the chain, -1: none */
+	int32_t out_tail;
+	int32_t out_length;
+	int32_t peer_port; /* of the address that accept reported; family 0: ask the kernel */
+	int32_t peer_family;
+	int32_t peer_scope;
+	int32_t peer_address[4];
+	int32_t reserved[2];
+} slot_t;
+
+enum {
+	F_READABLE = 1 << 0,    /* an edge came, and no receive since has come back short */
+	F_WRITABLE = 1 << 1,    /* no send since the last edge has come back short */
+	F_PEER_CLOSED = 1 << 2, /* end of stream is somewhere behind the unread bytes: a short read means nothing */
+	F_WANT_RECV = 1 << 3,   /* a reader is parked: receive into the slab */
+	F_WANT_READABLE = 1 << 4,
+	F_WANT_WRITABLE = 1 << 5,
+	F_WANT_ACCEPT = 1 << 6,
+	F_CONNECTING = 1 << 7,
+	F_DIRTY = 1 << 8,    /* in the dirty list */
+	F_RETRYING = 1 << 9, /* in the retry list */
+};
+
+#endif

@@ -1,0 +1,157 @@
+/*
+ * One driver per environment: set up, tear down. No C globals, because every worker loads this file once more.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <errno.h>
+
+#include "gopark.h"
+
+static void free_driver(driver_t *driver)
+{
+	napi_async_cleanup_hook_handle cleanup = driver->cleanup;
+	free(driver->poll);
+	free(driver->prepare);
+	free(driver->idle);
+	free(driver->retry);
+	free(driver);
+	napi_remove_async_cleanup_hook(cleanup);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+	driver_t *driver = uv_handle_get_data(handle);
+	if (--driver->open_handles == 0)
+		free_driver(driver);
+}
+
+/* The environment ends: what was written still goes out, then everything it held is given back. */
+static void on_environment_end(napi_async_cleanup_hook_handle hook, void *data)
+{
+	(void)hook;
+	driver_t *driver = data;
+	driver->closing = true;
+	flush(driver);
+	for (int32_t i = 0; i < driver->slots_used; i++)
+		slot_close(driver, &driver->slots[i]);
+	uv_close((uv_handle_t *)driver->poll, on_closed);
+	uv_close((uv_handle_t *)driver->prepare, on_closed);
+	uv_close((uv_handle_t *)driver->idle, on_closed);
+	close(driver->epoll);
+}
+
+static napi_value fail(napi_env env, const char *what, int error)
+{
+	char code[16];
+	napi_throw_error(env, strcpy(code, "ERR_DRIVER"), error == 0 ? what : strerror(error));
+	return NULL;
+}
+
+static void *handle_of(driver_t *driver, int type)
+{
+	void *handle = calloc(1, uv_handle_size(type));
+	if (handle != NULL)
+		uv_handle_set_data(handle, driver);
+	return handle;
+}
+
+/* start(shared, slab, onBatch): the driver of this environment. Called once. */
+static napi_value start(napi_env env, napi_callback_info info)
+{
+	size_t count = 3;
+	napi_value values[3], name;
+	driver_t *driver = NULL;
+	void *shared, *slab;
+	size_t length;
+	uv_loop_t *loop;
+	napi_get_cb_info(env, info, &count, values, NULL, NULL);
+	napi_get_instance_data(env, (void **)&driver);
+	if (driver != NULL)
+		return fail(env, "the driver of this thread has been started already", 0);
+	if (napi_get_arraybuffer_info(env, values[0], &shared, &length) != napi_ok ||
+	    napi_get_arraybuffer_info(env, values[1], &slab, &length) != napi_ok)
+		return fail(env, "expected two ArrayBuffers", 0);
+	driver = calloc(1, sizeof *driver);
+	if (driver == NULL)
+		return fail(env, NULL, ENOMEM);
+	driver->env = env;
+	driver->header = shared;
+	driver->completions = (completion_t *)(driver->header + H_SIZE);
+	driver->segments = (segment_t *)(driver->completions + driver->header[H_COMPLETIONS]);
+	driver->dirty = (int32_t *)(driver->segments + driver->header[H_SEGMENTS]);
+	driver->slots = (slot_t *)(driver->dirty + driver->header[H_SLOTS]);
+	driver->slab = slab;
+	driver->free_slot = -1;
+	driver->retry = malloc(sizeof *driver->retry * driver->header[H_SLOTS]);
+	driver->poll = handle_of(driver, GOPARK_UV_POLL);
+	driver->prepare = handle_of(driver, GOPARK_UV_PREPARE);
+	driver->idle = handle_of(driver, GOPARK_UV_IDLE);
+	if (driver->retry == NULL || driver->poll == NULL || driver->prepare == NULL || driver->idle == NULL)
+		return fail(env, NULL, ENOMEM);
+	driver->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (driver->epoll < 0)
+		return fail(env, NULL, errno);
+	napi_get_uv_event_loop(env, (struct uv_loop_s **)&loop);
+	int error = uv_poll_init(loop, driver->poll, driver->epoll);
+	if (error != 0)
+		return fail(env, NULL, -error);
+	uv_prepare_init(loop, driver->prepare);
+	uv_idle_init(loop, driver->idle);
+	driver->open_handles = 3;
+	/* Alone they keep no process alive; holds do, through the poll handle. */
+	uv_unref((uv_handle_t *)driver->poll);
+	uv_unref((uv_handle_t *)driver->prepare);
+	napi_create_string_utf8(env, "gopark", NAPI_AUTO_LENGTH, &name);
+	napi_async_init(env, NULL, name, &driver->async_context);
+	napi_create_reference(env, values[0], 1, &driver->shared_buffer);
+	napi_create_reference(env, values[1], 1, &driver->slab_buffer);
+	napi_create_reference(env, values[2], 1, &driver->on_batch);
+	napi_set_instance_data(env, driver, NULL, NULL);
+	napi_add_async_cleanup_hook(env, on_environment_end, driver, &driver->cleanup);
+	uv_poll_start(driver->poll, GOPARK_UV_READABLE, on_readable);
+	uv_prepare_start(driver->prepare, on_prepare);
+	return NULL;
+}
+
+static driver_t *driver_of(napi_env env)
+{
+	driver_t *driver = NULL;
+	napi_get_instance_data(env, (void **)&driver);
+	return driver;
+}
+
+/* collect(): one poll pass from within JavaScript; the completions are in the shared memory afterwards */
+static napi_value collect_now(napi_env env, napi_callback_info info)
+{
+	(void)info;
+	collect(driver_of(env));
+	return NULL;
+}
+
+/* reference(): from now on our handle keeps the event loop alive; given back before the loop sleeps without holds */
+static napi_value reference(napi_env env, napi_callback_info info)
+{
+	(void)info;
+	driver_t *driver = driver_of(env);
+	uv_ref((uv_handle_t *)driver->poll);
+	driver->header[H_REFERENCED] = 1;
+	return NULL;
+}
+
+#define FUNCTION(name, function) { name, NULL, function, NULL, NULL, NULL, napi_default, NULL }
+
+NAPI_MODULE_INIT()
+{
+	const napi_property_descriptor functions[] = {
+		FUNCTION("start", start),
+		FUNCTION("collect", collect_now),
+		FUNCTION("reference", reference),
+	};
+	napi_value version;
+	napi_define_properties(env, exports, sizeof functions / sizeof *functions, functions);
+	napi_define_properties(env, exports, descriptor_function_count, descriptor_functions);
+	napi_create_int32(env, LAYOUT_VERSION, &version);
+	napi_set_named_property(env, exports, "layoutVersion", version);
+	return exports;
+}

@@ -1,0 +1,324 @@
+/*
+ * The tight loops: one batch of epoll events with their receives, one call into JavaScript, one batch of sends.
+ * Keeping the receives of a batch together, then all goroutines, then all sends, is what makes this fast: the
+ * kernel's paths stay in the cache.
+ */
+#include <errno.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <time.h>
+
+#include "gopark.h"
+
+enum {
+	ROUND_BUDGET_NS = 10 * 1000 * 1000, /* after this long timers, files and others have their turn */
+	SMALLEST_RECV = 4096,               /* ask for at least this much: the rest waits in memory, not in a system call */
+	CHAIN_VECTORS = 64,
+};
+
+static int64_t monotonic_ns(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static void complete(driver_t *driver, int32_t kind, slot_t *slot, int32_t result, int32_t offset)
+{
+	completion_t *completion = &driver->completions[driver->header[H_COMPLETED]++];
+	completion->kind = kind;
+	completion->slot = index_of(driver, slot);
+	completion->generation = slot->generation;
+	completion->result = result;
+	completion->offset = offset;
+}
+
+static void retry_later(driver_t *driver, slot_t *slot)
+{
+	if (slot->flags & F_RETRYING)
+		return;
+	slot->flags |= F_RETRYING;
+	driver->retry[driver->retries++] = index_of(driver, slot);
+}
+
+static void receive(driver_t *driver, slot_t *slot)
+{
+	int32_t *header = driver->header;
+	int32_t most = slot->want > SMALLEST_RECV ? slot->want : SMALLEST_RECV;
+	if (most > header[H_MAX_RECV])
+		most = header[H_MAX_RECV];
+	int32_t offset = header[H_IN_OFFSET];
+	if (header[H_IN_LIMIT] - offset < most) {
+		/* No new edge will tell of these bytes: without the list this reader would sleep for ever. */
+		retry_later(driver, slot);
+		return;
+	}
+	ssize_t count;
+	do {
+		count = recv(slot->fd, driver->slab + offset, most, 0);
+	} while (count < 0 && errno == EINTR);
+	if (count < most && !(slot->flags & F_PEER_CLOSED))
+		slot->flags &= ~F_READABLE;
+	if (count < 0) {
+		if (errno == EAGAIN) {
+			slot->flags &= ~F_READABLE;
+			return;
+		}
+		count = -errno;
+	} else {
+		header[H_IN_OFFSET] = offset + (((int32_t)count + 63) & ~63);
+	}
+	slot->flags &= ~F_WANT_RECV;
+	complete(driver, K_RECEIVED, slot, (int32_t)count, offset);
+}
+
+static void on_readable_slot(driver_t *driver, slot_t *slot)
+{
+	if (slot->flags & F_WANT_RECV) {
+		receive(driver, slot);
+	} else if (slot->flags & F_WANT_READABLE) {
+		slot->flags &= ~F_WANT_READABLE;
+		complete(driver, K_READABLE, slot, 0, 0);
+	} else if (slot->flags & F_WANT_ACCEPT) {
+		int32_t accepted = accept_slot(driver, slot);
+		if (accepted == -EAGAIN)
+			return;
+		slot->flags &= ~F_WANT_ACCEPT;
+		complete(driver, K_ACCEPTED, slot, accepted, accepted < 0 ? 0 : driver->slots[accepted].generation);
+	}
+}
+
+static void on_writable_slot(driver_t *driver, slot_t *slot)
+{
+	if (slot->flags & F_CONNECTING) {
+		int error = 0;
+		socklen_t length = sizeof error;
+		if (getsockopt(slot->fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0)
+			error = errno;
+		slot->flags &= ~F_CONNECTING;
+		complete(driver, K_CONNECTED, slot, -error, 0);
+	} else if (slot->flags & F_WANT_WRITABLE) {
+		slot->flags &= ~F_WANT_WRITABLE;
+		complete(driver, K_WRITABLE, slot, 0, 0);
+	}
+}
+
+/* Whom an event is for: slot and generation, never the descriptor, whose number may be somebody else's by now. */
+static slot_t *slot_of_event(driver_t *driver, uint64_t data)
+{
+	slot_t *slot = &driver->slots[(uint32_t)data];
+	return slot->generation == (int32_t)(data >> 32) && slot->fd >= 0 ? slot : NULL;
+}
+
+static void retry_readers(driver_t *driver)
+{
+	int32_t count = driver->retries;
+	int32_t most = driver->header[H_COMPLETIONS] - 2 * EVENT_BATCH;
+	driver->retries = 0; /* who fails again goes back into the same array, never ahead of the loop */
+	for (int32_t i = 0; i < count; i++) {
+		slot_t *slot = &driver->slots[driver->retry[i]];
+		slot->flags &= ~F_RETRYING;
+		/* Cancelled, closed or given to another owner meanwhile: then its flags say so. */
+		if (slot->fd < 0 || !(slot->flags & F_READABLE) || !(slot->flags & F_WANT_RECV))
+			continue;
+		if (driver->header[H_COMPLETED] < most)
+			receive(driver, slot);
+		else
+			retry_later(driver, slot);
+	}
+}
+
+/* One bounded batch: what the kernel has to report, with the bytes of parked readers already received. */
+void collect(driver_t *driver)
+{
+	driver->header[H_COMPLETED] = 0;
+	if (driver->retries > 0)
+		retry_readers(driver);
+	int count = epoll_wait(driver->epoll, driver->events, EVENT_BATCH, 0);
+	for (int i = 0; i < count; i++) {
+		struct epoll_event *event = &driver->events[i];
+		slot_t *slot = slot_of_event(driver, event->data.u64);
+		if (slot == NULL)
+			continue;
+		if (event->events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+			slot->flags |= F_PEER_CLOSED;
+		/* A half closed peer is not writable news, or a blocked writer would spin (RDHUP is absent on purpose). */
+		if (event->events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) {
+			slot->flags |= F_WRITABLE;
+			on_writable_slot(driver, slot);
+		}
+		if (event->events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) {
+			slot->flags |= F_READABLE;
+			on_readable_slot(driver, slot);
+		}
+	}
+}
+
+/* Sends a slot's chain. Returns the bytes that went, or a negated errno with *unsent; the chain is over either way
+ * unless the count is short: then JavaScript takes the rest out of the slab. */
+int32_t flush_slot(driver_t *driver, slot_t *slot, int32_t *unsent)
+{
+	struct iovec vectors[CHAIN_VECTORS];
+	int32_t total = slot->out_length;
+	int32_t sent = 0;
+	int32_t next = slot->out_head;
+	*unsent = 0;
+	while (next >= 0) {
+		int used = 0;
+		int32_t batch = 0;
+		for (; next >= 0 && used < CHAIN_VECTORS; used++) {
+			segment_t *segment = &driver->segments[next];
+			vectors[used].iov_base = driver->slab + segment->offset;
+			vectors[used].iov_len = segment->length;
+			batch += segment->length;
+			next = segment->next;
+		}
+		ssize_t count;
+		do {
+			if (used == 1) {
+				count = send(slot->fd, vectors[0].iov_base, vectors[0].iov_len, MSG_NOSIGNAL);
+			} else {
+				struct msghdr message = { .msg_iov = vectors, .msg_iovlen = used };
+				count = sendmsg(slot->fd, &message, MSG_NOSIGNAL);
+			}
+		} while (count < 0 && errno == EINTR);
+		if (count < 0 && errno != EAGAIN) {
+			*unsent = total - sent;
+			slot->out_head = slot->out_tail = -1;
+			slot->out_length = 0;
+			return -errno;
+		}
+		if (count > 0)
+			sent += count;
+		if (count < batch) {
+			slot->flags &= ~F_WRITABLE;
+			return sent;
+		}
+	}
+	slot->out_head = slot->out_tail = -1;
+	slot->out_length = 0;
+	return sent;
+}
+
+/* Hands every staged chain to the kernel; what it refuses becomes completions. Stops when their array is full. */
+void flush(driver_t *driver)
+{
+	int32_t *header = driver->header;
+	int32_t count = header[H_DIRTY];
+	int32_t done = 0;
+	header[H_COMPLETED] = 0;
+	for (; done < count && header[H_COMPLETED] < header[H_COMPLETIONS]; done++) {
+		slot_t *slot = &driver->slots[driver->dirty[done]];
+		slot->flags &= ~F_DIRTY;
+		if (slot->out_head < 0)
+			continue;
+		int32_t total = slot->out_length;
+		int32_t unsent;
+		int32_t sent = flush_slot(driver, slot, &unsent);
+		if (sent < 0)
+			complete(driver, K_SEND_FAILED, slot, sent, unsent);
+		else if (sent < total)
+			complete(driver, K_SEND_PARTIAL, slot, sent, 0);
+	}
+	for (int32_t i = done; i < count; i++)
+		driver->dirty[i - done] = driver->dirty[i];
+	header[H_DIRTY] = count - done;
+	if (done == count && header[H_COMPLETED] == 0) {
+		header[H_OUT_OFFSET] = header[H_OUT_START];
+		header[H_SEGMENTS_USED] = 0;
+	}
+}
+
+/* Runs JavaScript on the completions, then the goroutines they woke. False when this thread is being ended. */
+static bool call_on_batch(driver_t *driver)
+{
+	napi_env env = driver->env;
+	napi_value on_batch, global, error;
+	if (napi_get_reference_value(env, driver->on_batch, &on_batch) != napi_ok || napi_get_global(env, &global) != napi_ok)
+		return false;
+	napi_status status = napi_make_callback(env, driver->async_context, global, on_batch, 0, NULL, NULL);
+	if (status == napi_ok)
+		return true;
+	bool pending = false;
+	if (napi_is_exception_pending(env, &pending) != napi_ok || !pending)
+		return false;
+	if (napi_get_and_clear_last_exception(env, &error) != napi_ok)
+		return false;
+	/* Nobody above us could catch it: as with any callback of Node's, it is an uncaught exception. */
+	return napi_fatal_exception(env, error) == napi_ok;
+}
+
+static bool flush_and_report(driver_t *driver)
+{
+	if (driver->header[H_DIRTY] == 0)
+		return true;
+	flush(driver);
+	return driver->header[H_COMPLETED] == 0 || call_on_batch(driver);
+}
+
+static void run_rounds(driver_t *driver)
+{
+	napi_handle_scope scope;
+	if (napi_open_handle_scope(driver->env, &scope) != napi_ok)
+		return;
+	int64_t end = monotonic_ns() + ROUND_BUDGET_NS;
+	for (;;) {
+		collect(driver);
+		int32_t found = driver->header[H_COMPLETED];
+		if (found > 0 && !call_on_batch(driver))
+			break;
+		if (!flush_and_report(driver))
+			break;
+		if (driver->closing || (found == 0 && driver->retries == 0) || monotonic_ns() >= end)
+			break;
+	}
+	napi_close_handle_scope(driver->env, scope);
+}
+
+/* Work that no event will announce again must not let the loop sleep. */
+static void stay_awake(driver_t *driver)
+{
+	bool busy = !driver->closing && (driver->header[H_DIRTY] > 0 || driver->retries > 0);
+	if (busy == driver->idling)
+		return;
+	driver->idling = busy;
+	if (busy)
+		uv_idle_start(driver->idle, on_idle);
+	else
+		uv_idle_stop(driver->idle);
+}
+
+void on_readable(uv_poll_t *handle, int status, int events)
+{
+	(void)status;
+	(void)events;
+	driver_t *driver = uv_handle_get_data((uv_handle_t *)handle);
+	run_rounds(driver);
+	stay_awake(driver);
+}
+
+/* Right before the loop sleeps: what timers, file callbacks and others wrote since the last round goes out now. */
+void on_prepare(uv_prepare_t *handle)
+{
+	driver_t *driver = uv_handle_get_data((uv_handle_t *)handle);
+	int32_t *header = driver->header;
+	if (driver->retries > 0) {
+		run_rounds(driver);
+	} else if (header[H_DIRTY] > 0) {
+		napi_handle_scope scope;
+		if (napi_open_handle_scope(driver->env, &scope) == napi_ok) {
+			flush_and_report(driver);
+			napi_close_handle_scope(driver->env, scope);
+		}
+	}
+	stay_awake(driver);
+	if (header[H_HOLDS] == 0 && header[H_REFERENCED] && !driver->closing) {
+		uv_unref((uv_handle_t *)driver->poll);
+		header[H_REFERENCED] = 0;
+	}
+}
+
+void on_idle(uv_idle_t *handle)
+{
+	(void)handle;
+}

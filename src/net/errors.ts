@@ -1,0 +1,182 @@
+import { IOError } from '../io/index.ts';
+import {
+  type Counts,
+  errnoMessage,
+  errnoName,
+  FAILED_CLOSED,
+  FAILED_DEADLINE,
+  FAILED_DETACHED,
+  FAILED_UNSENT,
+  type Failure,
+} from '../poll/index.ts';
+import type { Addr } from './addr.ts';
+
+/** What an OpError knows beside its reason. */
+export interface OpDetails {
+  op: string;
+  net: string;
+  source?: Addr | null;
+  addr?: Addr | null;
+  errno?: number;
+  syscall?: string;
+  cause?: unknown;
+  bytesWritten?: number;
+  bytesUnsent?: number;
+}
+
+/**
+ * A failed network operation. Go: `net.OpError`.
+ *
+ * `code` is the system's name of the error (`ECONNREFUSED`) or one of ours (`ERR_CLOSED`, `ERR_DEADLINE_EXCEEDED`,
+ * `ERR_UNSENT`, `ERR_BUFFER_DETACHED`).
+ *
+ * @example
+ * ```ts
+ * import { dial, OpError } from 'gopark/net';
+ *
+ * await dial('tcp', '127.0.0.1:1').catch((error) => {
+ *   if (error instanceof OpError) console.log(error.op, error.code, String(error.addr)); // dial ECONNREFUSED 127.0.0.1:1
+ * });
+ * ```
+ */
+export class OpError extends IOError {
+  /** 'dial', 'listen', 'accept', 'read', 'write', 'flush', 'close' or 'set'. */
+  readonly op: string;
+  /** The network as it was asked for. */
+  readonly net: string;
+  /** The local end, where one is known. */
+  readonly source: Addr | null;
+  /** The remote end; of a listener its own address. */
+  readonly addr: Addr | null;
+  /** The system's number, negative as in Node's own errors. */
+  readonly errno: number | undefined;
+  readonly syscall: string | undefined;
+  /** Of a failed write: how much of `p` the connection or the kernel has taken and will still send. */
+  readonly bytesWritten: number | undefined;
+  /** How many bytes that earlier writes had handed over never went. */
+  readonly bytesUnsent: number | undefined;
+
+  constructor(code: string, reason: string, details: OpDetails) {
+    const { op, net, source = null, addr = null } = details;
+    const ends =
+      source !== null && addr !== null ? ` ${source}->${addr}` : ` ${addr ?? source ?? ''}`.trimEnd();
+    super(code, `${op} ${net}${ends}: ${reason}`, 'cause' in details ? { cause: details.cause } : undefined);
+    this.op = op;
+    this.net = net;
+    this.source = source;
+    this.addr = addr;
+    this.errno = details.errno;
+    this.syscall = details.syscall;
+    this.bytesWritten = details.bytesWritten;
+    this.bytesUnsent = details.bytesUnsent;
+  }
+
+  /** Whether time ran out: a deadline of ours, or the kernel's patience with the peer. */
+  override get timeout(): boolean {
+    return this.code === 'ETIMEDOUT' || super.timeout;
+  }
+}
+
+/**
+ * A deadline has passed. The connection stays usable: set another one, and go on.
+ *
+ * @example
+ * ```ts
+ * import { DeadlineExceededError, listen } from 'gopark/net';
+ *
+ * await using listener = await listen('tcp', '127.0.0.1:0');
+ * listener.setDeadline(new Date(Date.now() + 50));
+ * await listener.accept().catch((error) => console.log(error instanceof DeadlineExceededError, error.timeout));
+ * ```
+ */
+export class DeadlineExceededError extends OpError {
+  constructor(details: OpDetails) {
+    super('ERR_DEADLINE_EXCEEDED', 'i/o timeout', details);
+  }
+
+  override get timeout(): boolean {
+    return true;
+  }
+}
+
+/** The connection or listener was closed by this side. Go: `net.ErrClosed`. */
+export class ClosedError extends OpError {
+  constructor(details: OpDetails) {
+    super('ERR_CLOSED', 'use of closed network connection', details);
+  }
+}
+
+/** The running driver lacks a feature. */
+export class UnsupportedError extends IOError {
+  readonly driver: string;
+  readonly feature: string;
+
+  constructor(driver: string, feature: string) {
+    super('ERR_UNSUPPORTED', `the ${driver} driver does not support ${feature}`);
+    this.driver = driver;
+    this.feature = feature;
+  }
+}
+
+/** A text that should be an address and is none. */
+export class AddrError extends IOError {
+  readonly addr: string;
+
+  constructor(reason: string, addr: string) {
+    super('ERR_ADDRESS', `address ${JSON.stringify(addr)}: ${reason}`);
+    this.addr = addr;
+  }
+}
+
+/** A name that could not be resolved. `code` is the resolver's, `ENOTFOUND` for instance. */
+export class DNSError extends IOError {
+  readonly hostname: string;
+
+  constructor(hostname: string, code: string, cause: unknown) {
+    super(code, `lookup ${JSON.stringify(hostname)}: ${code}`, { cause });
+    this.hostname = hostname;
+  }
+}
+
+/** Names of the system calls behind the operations, as Node's errors carry them. */
+const SYSCALLS: Readonly<Record<string, string>> = {
+  dial: 'connect',
+  listen: 'listen',
+  accept: 'accept4',
+  read: 'recv',
+  write: 'send',
+  flush: 'send',
+  close: 'shutdown',
+  set: 'setsockopt',
+};
+
+/** The error for what the poller reports. */
+export function operationError(failure: Failure, details: OpDetails, counts: Counts = {}): OpError {
+  const all = { ...details, ...counts };
+  switch (failure) {
+    case FAILED_CLOSED:
+      return new ClosedError(all);
+    case FAILED_DEADLINE:
+      return new DeadlineExceededError(all);
+    case FAILED_UNSENT:
+      return new OpError(
+        'ERR_UNSENT',
+        `${counts.bytesUnsent} bytes could not be sent in time and were discarded`,
+        all,
+      );
+    case FAILED_DETACHED:
+      return new OpError(
+        'ERR_BUFFER_DETACHED',
+        'the buffer was transferred or resized while the call waited',
+        all,
+      );
+    default: {
+      const syscall = SYSCALLS[details.op];
+      return new OpError(errnoName(failure), errnoMessage(failure), {
+        ...all,
+        errno: -failure,
+        ...(syscall === undefined ? {} : { syscall }),
+      });
+    }
+  }
+}

@@ -1,0 +1,17 @@
+export { type Addr, TCPAddr } from './addr.ts';
+export type { CallOptions, Conn } from './conn.ts';
+export { type DialOptions, dial } from './dial.ts';
+export {
+  AddrError,
+  ClosedError,
+  DeadlineExceededError,
+  DNSError,
+  OpError,
+  UnsupportedError,
+} from './errors.ts';
+export { joinHostPort, splitHostPort } from './host-port.ts';
+export { type ListenOptions, listen, type TCPNetwork } from './listen.ts';
+export type { Listener } from './listener.ts';
+export type { KeepAlive, TCPOptions } from './options.ts';
+export { TCPConn } from './tcp-conn.ts';
+export { TCPListener } from './tcp-listener.ts';

@@ -1,0 +1,111 @@
+import { readFileSync } from 'node:fs';
+import { isIP, isIPv6 } from 'node:net';
+import { checkCount } from '../io/arguments.ts';
+import { threadPoller } from '../poll/index.ts';
+import { TCPAddr } from './addr.ts';
+import { AddrError, OpError, operationError, UnsupportedError } from './errors.ts';
+import { parsePort, splitHostPort } from './host-port.ts';
+import { applyOptions, connSettings, type TCPOptions } from './options.ts';
+import { lookup } from './resolve.ts';
+import { TCPListener } from './tcp-listener.ts';
+
+/** Options of `listen`; those of TCPOptions are for the connections it accepts. */
+export interface ListenOptions extends TCPOptions {
+  /** How many connections may wait to be accepted. Default: as many as the system allows (somaxconn). */
+  backlog?: number;
+  /** Let several sockets listen on this address; the kernel spreads connections over them. Default false. */
+  reusePort?: boolean;
+}
+
+export type TCPNetwork = 'tcp' | 'tcp4' | 'tcp6';
+
+let systemBacklog: number | null = null;
+
+function defaultBacklog(): number {
+  if (systemBacklog === null) {
+    try {
+      systemBacklog = Number(readFileSync('/proc/sys/net/core/somaxconn', 'utf8')) || 511;
+    } catch {
+      // Not Linux: what Node itself uses.
+      systemBacklog = 511;
+    }
+  }
+  return systemBacklog;
+}
+
+export function checkNetwork(op: string, network: string): void {
+  if (network === 'tcp' || network === 'tcp4' || network === 'tcp6') return;
+  throw new OpError('ERR_UNKNOWN_NETWORK', `unknown network ${JSON.stringify(network)}`, {
+    op,
+    net: String(network),
+  });
+}
+
+/** The numeric address to bind, and whether it stands for all of both families. */
+async function bindAddress(network: TCPNetwork, host: string): Promise<{ host: string; dual: boolean }> {
+  if (host === '')
+    return network === 'tcp4' ? { host: '0.0.0.0', dual: false } : { host: '::', dual: network === 'tcp' };
+  if (isIP(host) !== 0) {
+    if ((network === 'tcp4' && isIPv6(host)) || (network === 'tcp6' && !isIPv6(host))) {
+      throw new AddrError(`no suitable address for ${network}`, host);
+    }
+    return { host, dual: network === 'tcp' && host === '::' };
+  }
+  const found = await lookup(network, host);
+  // One address, IPv4 where there is one: as in Go.
+  return { host: found.find((address) => !isIPv6(address)) ?? found[0]!, dual: false };
+}
+
+/**
+ * Listens for TCP connections on `address`, 'host:port'.
+ *
+ * An empty host means all addresses, of both families where the system has them ('tcp4' and 'tcp6' take one);
+ * port 0 or none lets the system choose: see `listener.addr`. The address may be listened on again right after
+ * the listener was closed.
+ *
+ * @throws OpError (`EADDRINUSE`, `EACCES`...), AddrError, DNSError: as rejections.
+ *
+ * @example
+ * ```ts
+ * import { listen } from 'gopark/net';
+ *
+ * await using listener = await listen('tcp', '127.0.0.1:0', { backlog: 1024 });
+ * console.log('listening on', String(listener.addr));
+ * ```
+ */
+export async function listen(
+  network: TCPNetwork,
+  address: string,
+  options: ListenOptions = {},
+): Promise<TCPListener> {
+  checkNetwork('listen', network);
+  const { host, port: portText } = splitHostPort(address);
+  const port = parsePort(portText, address);
+  const settings = connSettings(options);
+  const backlog = options.backlog ?? defaultBacklog();
+  checkCount(backlog, 'backlog', 1);
+  const poller = threadPoller();
+  const { driver } = poller;
+  const reusePort = options.reusePort === true;
+  if (reusePort && !driver.capabilities.has('reusePort'))
+    throw new UnsupportedError(driver.name, 'reusePort');
+  let bind = await bindAddress(network, host);
+  let slot = driver.listen(bind.host, port, { backlog, reusePort, ipv6Only: !bind.dual });
+  if (slot < 0 && bind.dual && host === '') {
+    // A machine without IPv6.
+    bind = { host: '0.0.0.0', dual: false };
+    slot = driver.listen(bind.host, port, { backlog, reusePort, ipv6Only: false });
+  }
+  if (slot < 0)
+    throw operationError(-slot, { op: 'listen', net: network, addr: new TCPAddr(bind.host, port) });
+  const listener = new TCPListener(poller, slot, settings);
+  try {
+    await listener.fd.listening();
+    const failed = applyOptions(poller, slot, options);
+    if (failed !== 0) throw listener.error('listen', failed);
+  } catch (error) {
+    await listener.close();
+    throw error;
+  }
+  return listener;
+}

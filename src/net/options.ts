@@ -1,0 +1,81 @@
+import { checkCount } from '../io/arguments.ts';
+import { ArgumentRangeError } from '../io/index.ts';
+import { EINVAL, ENOTSUP, type Poller, type SocketOption } from '../poll/index.ts';
+import { UnsupportedError } from './errors.ts';
+
+/** Keep-alive probes, in seconds. Go's defaults: after 15, every 15, 9 times. */
+export interface KeepAlive {
+  /** Idle time before the first probe. */
+  idle?: number;
+  interval?: number;
+  count?: number;
+}
+
+/** Options of TCP connections, dialled or accepted. */
+export interface TCPOptions {
+  /** Probes that find out whether the peer still lives; `false` for none. Default: on, with Go's times. */
+  keepAlive?: boolean | KeepAlive;
+  /** Send small writes at once instead of waiting for acknowledgements. Default true. */
+  noDelay?: boolean;
+  /**
+   * Let small writes of one turn of the event loop leave together. Default true: a write settles when the
+   * connection has a copy. `false` is Go's strict form: it settles when the kernel has accepted the bytes.
+   */
+  coalesce?: boolean;
+  /** How long `close` waits for the kernel to take what was written, in milliseconds. Default 5000. */
+  closeTimeout?: number;
+}
+
+export const DEFAULT_CLOSE_TIMEOUT = 5000;
+const DEFAULT_KEEP_ALIVE = { idle: 15, interval: 15, count: 9 };
+
+/** What a connection needs of its options later: shared by all connections of a listener. */
+export interface ConnSettings {
+  readonly strict: boolean;
+  readonly closeTimeout: number;
+}
+
+export function connSettings(options: TCPOptions): ConnSettings {
+  const closeTimeout = options.closeTimeout ?? DEFAULT_CLOSE_TIMEOUT;
+  if (typeof closeTimeout !== 'number' || !(closeTimeout >= 0)) {
+    throw new ArgumentRangeError('closeTimeout', 'milliseconds of at least 0', closeTimeout);
+  }
+  return { strict: options.coalesce === false, closeTimeout };
+}
+
+/** Sets one option: what went wrong as a positive errno, 0 when nothing did. Throws where the driver lacks it. */
+export function setOption(
+  poller: Poller,
+  slot: number,
+  option: SocketOption,
+  value: number,
+  second?: number,
+): number {
+  const result = poller.driver.setOption(slot, option, value, second);
+  if (result === -ENOTSUP) throw new UnsupportedError(poller.driver.name, option);
+  return -result;
+}
+
+/** Switches keep-alive. The first errno that came up, or 0. */
+export function setKeepAlive(poller: Poller, slot: number, keepAlive: boolean | KeepAlive): number {
+  if (keepAlive === false) return setOption(poller, slot, 'keepAlive', 0);
+  const { idle, interval, count } = { ...DEFAULT_KEEP_ALIVE, ...(keepAlive === true ? {} : keepAlive) };
+  checkCount(idle, 'keepAlive.idle', 1);
+  checkCount(interval, 'keepAlive.interval', 1);
+  checkCount(count, 'keepAlive.count', 1);
+  return (
+    setOption(poller, slot, 'keepAlive', 1) ||
+    setOption(poller, slot, 'keepAliveIdle', idle) ||
+    setOption(poller, slot, 'keepAliveInterval', interval) ||
+    setOption(poller, slot, 'keepAliveCount', count)
+  );
+}
+
+/** The options of a fresh socket. On a listener they pass on to what it accepts, at no cost for each connection. */
+export function applyOptions(poller: Poller, slot: number, options: TCPOptions): number {
+  const failed =
+    setOption(poller, slot, 'noDelay', options.noDelay === false ? 0 : 1) ||
+    setKeepAlive(poller, slot, options.keepAlive ?? true);
+  // A peer that reset the connection meanwhile makes the kernel refuse: the first read will tell.
+  return failed === EINVAL ? 0 : failed;
+}

@@ -1,0 +1,164 @@
+/**
+ * The contract between `FD` and whatever moves the bytes: epoll, io_uring, Node's own handles, or the fake of the
+ * tests. It is completion-shaped: an operation is begun, and some time later its completion arrives, exactly once.
+ *
+ * **Handles.** A descriptor is a *slot*, a small dense number below `slotCount`, and a *generation* that tells the
+ * successive owners of a slot apart. Completions carry both; one whose generation is not the slot's current one is
+ * stale and is dropped by the receiver.
+ *
+ * **Operations.** The token of an operation is (slot, generation, op): of each op at most one is in flight per
+ * slot, and of `recv`, `readable` and `accept` together at most one, too; `shutdown` may be begun once for each
+ * direction, and these two complete in their order. Every method of this group begins one and
+ * returns at once; what the kernel refuses is reported by the completion.
+ * - Every begun operation completes exactly once, also when it was cancelled: with `-ECANCELED`, or with its result
+ *   when that was faster. Nothing completes inside the call that begins, cancels or closes.
+ * - `close` cancels what is in flight; its own completion is the slot's last one, and then the descriptor is
+ *   really closed and the slot may come back with another generation.
+ * - `result` is a count, a slot or 0, and negative for a negated errno (see errno.ts).
+ * - A completion of a multishot operation carries `more`: further ones follow without a new call. Only `accept` and
+ *   `recv` may do that, and only on a driver that says so by the capability 'multishot'.
+ *
+ * **Memory.** Between begin and completion the caller lends no memory: `recv` delivers into the driver's `slab`, at
+ * `offset`, and those bytes are the receiver's only until `complete` returns (copy them, there). Methods with a
+ * Uint8Array argument use it inside the call only.
+ *
+ * **Sending.** `stage` copies bytes behind the slot's outbound chain. The driver hands chains to the kernel in
+ * order, whole: at the latest when the current round of goroutines is through, always before the event loop
+ * sleeps, and when the process or the worker exits. What the kernel does not take stays in the chain; the driver
+ * goes on as soon as it can and keeps the event loop alive for it. The caller bounds the chain
+ * (`outboundLength`) and learns of progress by `drain`. When the kernel refuses for good, the chain is dropped and
+ * `fault` is called once with the errno and the bytes that never went; a `drain` in flight completes with it, too.
+ *
+ * **Synchronous attempts.** `tryAccept`, `tryReceive`, `tryReceiveInto`, `trySend`, `flushNow` and `poll` exist for
+ * speed. A driver that cannot do one answers `-EAGAIN` (`poll`: false), and the caller parks.
+ *
+ * **The event loop.** Operations in flight alone keep nothing alive: `hold` and `release` count the reasons to stay.
+ */
+export interface Driver {
+  readonly name: string;
+  readonly capabilities: ReadonlySet<Capability>;
+  readonly slotCount: number;
+  /** Where received bytes lie. */
+  readonly slab: Uint8Array;
+
+  /** Where completions go. Called once, before anything else. */
+  start(receiver: CompletionReceiver): void;
+
+  /** Opens a listening socket: a slot, completed by `listen`, or a negated errno. `host` is numeric. */
+  listen(host: string, port: number, options: ListenSocketOptions): number;
+  /** Opens a socket and connects it: a slot, completed by `connect`, or a negated errno. Hosts are numeric. */
+  connect(host: string, port: number, local: { host: string; port: number } | null): number;
+  generationOf(slot: number): number;
+
+  /** `result`: the slot of a new connection, `offset`: its generation. */
+  accept(slot: number): void;
+  /** `result`: bytes received, 0 at the end of the stream. At least `wanted` are asked for where that fits. */
+  recv(slot: number, wanted: number): void;
+  /** Completes with 0 when a receive would find bytes, the end or an error. Consumes nothing. */
+  readable(slot: number): void;
+  /** Completes with 0 when a send would find room, or an error. */
+  writable(slot: number): void;
+  /** Completes with 0 as soon as at most `level` bytes are outbound, or with the fault that dropped them. */
+  drain(slot: number, level: number): void;
+  /** Shuts one direction down. For 'write' the caller has drained before. */
+  shutdown(slot: number, how: 'read' | 'write'): void;
+  /** Drops what is still outbound, cancels everything, closes. */
+  close(slot: number): void;
+  cancel(slot: number, op: Op): void;
+
+  /** False: a receive or an accept would surely find nothing now. */
+  mayBeReadable(slot: number): boolean;
+  /** 1 when bytes wait, 0 at the end of the stream, else a negated errno. Consumes nothing. */
+  peek(slot: number): number;
+  tryAccept(slot: number): number;
+  /** Receives at most `most` bytes into the slab at `receivedAt`: how many, 0 at the end, or a negated errno. */
+  tryReceive(slot: number, most: number): number;
+  readonly receivedAt: number;
+  /** The same straight into `p`. */
+  tryReceiveInto(slot: number, p: Uint8Array, from: number, to: number): number;
+  /** Sends straight from `p`; only while nothing is outbound. */
+  trySend(slot: number, p: Uint8Array, from: number, to: number): number;
+
+  /** Copies `p[from, to)` behind the chain. */
+  stage(slot: number, p: Uint8Array, from: number, to: number): void;
+  outboundLength(slot: number): number;
+  /** Hands this chain to the kernel now, as far as it takes it. A fault is reported as ever. */
+  flushNow(slot: number): void;
+  /** Hands all chains to the kernel now. */
+  flush(): void;
+  /** One non-blocking pass over everything that is ready; its completions are delivered before this returns. */
+  poll(): boolean;
+
+  /** A socket option, by its name in options.ts: 0 or a negated errno (`-ENOTSUP`: this driver lacks it). */
+  setOption(slot: number, option: SocketOption, value: number, second?: number): number;
+  getOption(slot: number, option: SocketOption): number;
+  localAddress(slot: number): SocketAddress | null;
+  remoteAddress(slot: number): SocketAddress | null;
+
+  hold(): void;
+  release(): void;
+}
+
+/** Takes what a driver has to tell. None of its methods throws. */
+export interface CompletionReceiver {
+  complete(op: Op, slot: number, generation: number, result: number, offset: number, more: boolean): void;
+  fault(slot: number, generation: number, errno: number, bytesUnsent: number): void;
+  /** A round of completions begins: the goroutines they wake run when the driver returns to the event loop. */
+  round(): void;
+}
+
+export type Op =
+  | typeof OP_LISTEN
+  | typeof OP_CONNECT
+  | typeof OP_ACCEPT
+  | typeof OP_RECV
+  | typeof OP_READABLE
+  | typeof OP_WRITABLE
+  | typeof OP_DRAIN
+  | typeof OP_SHUTDOWN
+  | typeof OP_CLOSE;
+
+export const OP_LISTEN = 1;
+export const OP_CONNECT = 2;
+export const OP_ACCEPT = 3;
+export const OP_RECV = 4;
+export const OP_READABLE = 5;
+export const OP_WRITABLE = 6;
+export const OP_DRAIN = 7;
+export const OP_SHUTDOWN = 8;
+export const OP_CLOSE = 9;
+
+/** What not every driver can do. A call that needs a missing one rejects with UnsupportedError. */
+export type Capability =
+  /** `tryReceiveInto` and `trySend` move bytes without a detour through the slab. */
+  | 'direct'
+  /** `poll` works: a stalled loop can look once more before it lets a deadline strike. */
+  | 'poll'
+  | 'multishot'
+  | 'reusePort'
+  | 'linger'
+  | 'bufferSizes'
+  | 'keepAliveInterval'
+  | 'localAddress'
+  | 'closeRead';
+
+export type SocketOption =
+  | 'noDelay'
+  | 'keepAlive'
+  | 'keepAliveIdle'
+  | 'keepAliveInterval'
+  | 'keepAliveCount'
+  | 'linger'
+  | 'readBuffer'
+  | 'writeBuffer';
+
+export interface ListenSocketOptions {
+  readonly backlog: number;
+  readonly reusePort: boolean;
+  readonly ipv6Only: boolean;
+}
+
+export interface SocketAddress {
+  readonly host: string;
+  readonly port: number;
+}

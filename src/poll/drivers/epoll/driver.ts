@@ -1,0 +1,530 @@
+import {
+  type Capability,
+  type CompletionReceiver,
+  type Driver,
+  type ListenSocketOptions,
+  OP_ACCEPT,
+  OP_CLOSE,
+  OP_CONNECT,
+  OP_DRAIN,
+  OP_LISTEN,
+  OP_READABLE,
+  OP_RECV,
+  OP_SHUTDOWN,
+  OP_WRITABLE,
+  type Op,
+  type SocketAddress,
+  type SocketOption,
+} from '../../driver.ts';
+import { EAGAIN, ECANCELED } from '../../errno.ts';
+import {
+  C_GENERATION,
+  C_KIND,
+  C_OFFSET,
+  C_RESULT,
+  C_SLOT,
+  COMPLETION_SIZE,
+  F_CONNECTING,
+  F_DIRTY,
+  F_READABLE,
+  F_WANT_ACCEPT,
+  F_WANT_READABLE,
+  F_WANT_RECV,
+  F_WANT_WRITABLE,
+  F_WRITABLE,
+  G_CAPACITY,
+  G_LENGTH,
+  G_NEXT,
+  G_OFFSET,
+  H_COMPLETED,
+  H_DIRTY,
+  H_HOLDS,
+  H_IN_OFFSET,
+  H_OUT_OFFSET,
+  H_REFERENCED,
+  H_SEGMENTS_USED,
+  K_ACCEPTED,
+  K_CONNECTED,
+  K_READABLE,
+  K_RECEIVED,
+  K_SEND_FAILED,
+  K_SEND_PARTIAL,
+  K_WRITABLE,
+  S_FLAGS,
+  S_GENERATION,
+  S_OUT_HEAD,
+  S_OUT_LENGTH,
+  S_OUT_TAIL,
+  S_WANT,
+  SEGMENT_SIZE,
+  SharedMemory,
+  type Sizes,
+  SLOT_SIZE,
+} from './layout.ts';
+import { type Native, SOCKET_OPTIONS } from './native.ts';
+import { Remainder } from './remainder.ts';
+
+/** The second small write of a round shows that more will come: they share a segment of this size. */
+const SHARED_SEGMENT = 1024;
+
+/** An operation in flight is a flag in the slot's shared word; the native loop looks nowhere else. */
+const WANTED: readonly (readonly [flag: number, op: Op])[] = [
+  [F_WANT_RECV, OP_RECV],
+  [F_WANT_READABLE, OP_READABLE],
+  [F_WANT_ACCEPT, OP_ACCEPT],
+  [F_WANT_WRITABLE, OP_WRITABLE],
+  [F_CONNECTING, OP_CONNECT],
+];
+
+/**
+ * epoll, edge-triggered, in one native crossing a round. To begin an operation is a store into shared memory; the
+ * native loop receives for whom it finds waiting, calls `#onBatch` once, lets the goroutines run and then sends
+ * all chains that they staged.
+ */
+export class EpollDriver implements Driver {
+  readonly name = 'epoll';
+  readonly capabilities: ReadonlySet<Capability> = new Set<Capability>([
+    'direct',
+    'poll',
+    'reusePort',
+    'linger',
+    'bufferSizes',
+    'keepAliveInterval',
+    'localAddress',
+    'closeRead',
+  ]);
+  readonly slotCount: number;
+  readonly slab: Uint8Array;
+  readonly receivedAt = 0;
+  readonly #native: Native;
+  readonly #memory: SharedMemory;
+  readonly #words: Int32Array;
+  readonly #remainders = new Map<number, Remainder>();
+  readonly #drains = new Map<number, number>();
+  /** What completes outside a batch: delivered from a microtask, so that nothing completes inside a call. */
+  #posted: (() => void)[] = [];
+  #receiver!: CompletionReceiver;
+  #dispatching = false;
+
+  constructor(native: Native, sizes: Sizes) {
+    this.#native = native;
+    this.#memory = new SharedMemory(sizes);
+    this.#words = this.#memory.words;
+    this.slab = this.#memory.slab;
+    this.slotCount = this.#memory.slotCount;
+  }
+
+  start(receiver: CompletionReceiver): void {
+    this.#receiver = receiver;
+    this.#native.start(this.#memory.words.buffer, this.#memory.slab.buffer, () => this.#onBatch());
+    // `write(); process.exit(0)` arrives: the last moment in which JavaScript still runs.
+    process.on('exit', () => this.#flushAtExit());
+  }
+
+  listen(host: string, port: number, options: ListenSocketOptions): number {
+    const { backlog, reusePort, ipv6Only } = options;
+    const slot = this.#native.listen(host, port, backlog, reusePort ? 1 : 0, ipv6Only ? 1 : 0);
+    if (slot >= 0) this.#post(OP_LISTEN, slot, 0);
+    return slot;
+  }
+
+  connect(host: string, port: number, local: { host: string; port: number } | null): number {
+    return local === null
+      ? this.#native.connect(host, port)
+      : this.#native.connect(host, port, local.host, local.port);
+  }
+
+  generationOf(slot: number): number {
+    return this.#words[this.#base(slot) + S_GENERATION]!;
+  }
+
+  // Beginning operations
+
+  accept(slot: number): void {
+    if (this.mayBeReadable(slot)) this.#attempt(slot, () => this.#acceptNow(slot));
+    this.#want(slot, F_WANT_ACCEPT);
+  }
+
+  recv(slot: number, wanted: number): void {
+    this.#words[this.#base(slot) + S_WANT] = wanted;
+    if (this.mayBeReadable(slot)) this.#attempt(slot, () => this.#receiveNow(slot));
+    this.#want(slot, F_WANT_RECV);
+  }
+
+  readable(slot: number): void {
+    if (this.mayBeReadable(slot)) this.#attempt(slot, () => this.#peekNow(slot));
+    this.#want(slot, F_WANT_READABLE);
+  }
+
+  writable(slot: number): void {
+    this.#want(slot, F_WANT_WRITABLE);
+    if (this.#words[this.#base(slot) + S_FLAGS]! & F_WRITABLE) {
+      this.#attempt(slot, () => this.#completeWanted(slot, F_WANT_WRITABLE, OP_WRITABLE, 0, 0));
+    }
+  }
+
+  drain(slot: number, level: number): void {
+    this.#drains.set(slot, level);
+    this.flushNow(slot);
+    this.#attempt(slot, () => this.#completeDrain(slot, 0));
+  }
+
+  shutdown(slot: number, how: 'read' | 'write'): void {
+    const result = this.#native.shutdown(slot, how === 'read' ? 0 : 1);
+    this.#post(OP_SHUTDOWN, slot, result);
+  }
+
+  close(slot: number): void {
+    for (const [flag, op] of WANTED) this.#cancelWanted(slot, flag, op);
+    this.#cancelDrain(slot);
+    this.#dropRemainder(slot);
+    const words = this.#words;
+    const base = this.#base(slot);
+    words[base + S_OUT_HEAD] = -1;
+    words[base + S_OUT_LENGTH] = 0;
+    const generation = words[base + S_GENERATION]!;
+    // Only after the cancelled ones may the slot find a new owner.
+    this.#later(() => {
+      const result = this.#native.close(slot);
+      this.#receiver.complete(OP_CLOSE, slot, generation, result, 0, false);
+    });
+  }
+
+  cancel(slot: number, op: Op): void {
+    if (op === OP_DRAIN) this.#cancelDrain(slot);
+    for (const [flag, wanted] of WANTED) if (wanted === op) this.#cancelWanted(slot, flag, op);
+  }
+
+  // Synchronous attempts
+
+  mayBeReadable(slot: number): boolean {
+    return (this.#words[this.#memory.slots + slot * SLOT_SIZE + S_FLAGS]! & F_READABLE) !== 0;
+  }
+
+  peek(slot: number): number {
+    return this.#native.peek(slot);
+  }
+
+  tryAccept(slot: number): number {
+    return this.#native.accept(slot);
+  }
+
+  tryReceive(slot: number, most: number): number {
+    return this.#native.receive(slot, this.receivedAt, Math.min(most, this.#memory.maxRecv));
+  }
+
+  tryReceiveInto(slot: number, p: Uint8Array, from: number, to: number): number {
+    return this.#native.receiveInto(slot, p, from, to);
+  }
+
+  trySend(slot: number, p: Uint8Array, from: number, to: number): number {
+    return this.#native.send(slot, p, from, to);
+  }
+
+  // Outbound chains
+
+  stage(slot: number, p: Uint8Array, from: number, to: number): void {
+    const words = this.#words;
+    const memory = this.#memory;
+    const length = to - from;
+    const base = memory.slots + slot * SLOT_SIZE;
+    if (words[H_OUT_OFFSET]! + Math.max(length, SHARED_SEGMENT) > memory.outLimit) this.flush();
+    if (words[H_SEGMENTS_USED]! === memory.segmentCount) this.flush();
+    if (this.#remainders.size > 0) {
+      const remainder = this.#remainders.get(slot);
+      if (remainder !== undefined) {
+        remainder.append(p, from, to);
+        return;
+      }
+    }
+    const source = from === 0 && to === p.length ? p : p.subarray(from, to);
+    let capacity = length;
+    if (words[base + S_OUT_HEAD]! >= 0) {
+      const tail = memory.segments + words[base + S_OUT_TAIL]! * SEGMENT_SIZE;
+      const used = words[tail + G_LENGTH]!;
+      if (used + length <= words[tail + G_CAPACITY]!) {
+        this.slab.set(source, words[tail + G_OFFSET]! + used);
+        words[tail + G_LENGTH] = used + length;
+        words[base + S_OUT_LENGTH]! += length;
+        return;
+      }
+      capacity = Math.max(length, SHARED_SEGMENT);
+    }
+    const offset = words[H_OUT_OFFSET]!;
+    words[H_OUT_OFFSET] = offset + capacity;
+    const index = words[H_SEGMENTS_USED]!;
+    words[H_SEGMENTS_USED] = index + 1;
+    this.slab.set(source, offset);
+    const segment = memory.segments + index * SEGMENT_SIZE;
+    words[segment + G_OFFSET] = offset;
+    words[segment + G_LENGTH] = length;
+    words[segment + G_NEXT] = -1;
+    words[segment + G_CAPACITY] = capacity;
+    if (words[base + S_OUT_HEAD]! >= 0) {
+      words[memory.segments + words[base + S_OUT_TAIL]! * SEGMENT_SIZE + G_NEXT] = index;
+    } else {
+      words[base + S_OUT_HEAD] = index;
+    }
+    words[base + S_OUT_TAIL] = index;
+    words[base + S_OUT_LENGTH]! += length;
+    if (!(words[base + S_FLAGS]! & F_DIRTY)) {
+      words[base + S_FLAGS]! |= F_DIRTY;
+      words[memory.dirty + words[H_DIRTY]!] = slot;
+      words[H_DIRTY]! += 1;
+    }
+  }
+
+  outboundLength(slot: number): number {
+    const staged = this.#words[this.#memory.slots + slot * SLOT_SIZE + S_OUT_LENGTH]!;
+    return this.#remainders.size === 0 ? staged : staged + (this.#remainders.get(slot)?.length ?? 0);
+  }
+
+  flushNow(slot: number): void {
+    const base = this.#base(slot);
+    if (this.#words[base + S_OUT_HEAD]! < 0) return;
+    const total = this.#words[base + S_OUT_LENGTH]!;
+    const sent = this.#native.flushSlot(slot);
+    if (sent < 0) this.#later(this.#faulted(slot, -sent, total));
+    else if (sent < total) this.#keepRemainder(slot, sent);
+  }
+
+  flush(): void {
+    // One by one: the native loop would put its completions where those of the present batch stand.
+    const words = this.#words;
+    for (let i = 0; i < words[H_DIRTY]!; i++) {
+      const slot = words[this.#memory.dirty + i]!;
+      words[this.#base(slot) + S_FLAGS]! &= ~F_DIRTY;
+      this.flushNow(slot);
+    }
+    words[H_DIRTY] = 0;
+    this.#resetOutbound();
+  }
+
+  poll(): boolean {
+    // Within a batch the array of completions is in use, and a pass has just been made.
+    if (this.#dispatching) return true;
+    this.#native.collect();
+    this.#onBatch();
+    return true;
+  }
+
+  // Options, addresses, life
+
+  setOption(slot: number, option: SocketOption, value: number, second?: number): number {
+    return this.#native.setOption(slot, SOCKET_OPTIONS.indexOf(option), value, second);
+  }
+
+  getOption(slot: number, option: SocketOption): number {
+    return this.#native.getOption(slot, SOCKET_OPTIONS.indexOf(option));
+  }
+
+  localAddress(slot: number): SocketAddress | null {
+    return parseAddress(this.#native.localAddress(slot));
+  }
+
+  remoteAddress(slot: number): SocketAddress | null {
+    return parseAddress(this.#native.remoteAddress(slot));
+  }
+
+  hold(): void {
+    const words = this.#words;
+    words[H_HOLDS]! += 1;
+    if (words[H_REFERENCED] === 0) this.#native.reference();
+  }
+
+  release(): void {
+    this.#words[H_HOLDS]! -= 1;
+  }
+
+  // Completions
+
+  #onBatch(): void {
+    const words = this.#words;
+    const count = words[H_COMPLETED]!;
+    if (count === 0) return;
+    const receiver = this.#receiver;
+    let at = this.#memory.completions;
+    this.#dispatching = true;
+    receiver.round();
+    for (let i = 0; i < count; i++, at += COMPLETION_SIZE) {
+      const slot = words[at + C_SLOT]!;
+      const generation = words[at + C_GENERATION]!;
+      const result = words[at + C_RESULT]!;
+      const offset = words[at + C_OFFSET]!;
+      switch (words[at + C_KIND]) {
+        case K_RECEIVED:
+          receiver.complete(OP_RECV, slot, generation, result, offset, false);
+          break;
+        case K_READABLE:
+          receiver.complete(OP_READABLE, slot, generation, result, 0, false);
+          break;
+        case K_WRITABLE:
+          if (this.#remainders.has(slot)) this.#sendRemainder(slot);
+          else receiver.complete(OP_WRITABLE, slot, generation, result, 0, false);
+          break;
+        case K_ACCEPTED:
+          receiver.complete(OP_ACCEPT, slot, generation, result, offset, false);
+          break;
+        case K_CONNECTED:
+          receiver.complete(OP_CONNECT, slot, generation, result, 0, false);
+          break;
+        case K_SEND_PARTIAL:
+          this.#keepRemainder(slot, result);
+          break;
+        case K_SEND_FAILED:
+          this.#faulted(slot, -result, offset)();
+          break;
+      }
+    }
+    this.#dispatching = false;
+    words[H_COMPLETED] = 0;
+    words[H_IN_OFFSET] = this.#memory.inStart;
+    this.#resetOutbound();
+  }
+
+  #base(slot: number): number {
+    return this.#memory.slots + slot * SLOT_SIZE;
+  }
+
+  #want(slot: number, flag: number): void {
+    this.#words[this.#memory.slots + slot * SLOT_SIZE + S_FLAGS]! |= flag;
+  }
+
+  /** Completes an operation that is still in flight. */
+  #completeWanted(slot: number, flag: number, op: Op, result: number, offset: number): void {
+    const base = this.#base(slot);
+    if (!(this.#words[base + S_FLAGS]! & flag)) return;
+    this.#words[base + S_FLAGS]! &= ~flag;
+    this.#receiver.complete(op, slot, this.#words[base + S_GENERATION]!, result, offset, false);
+  }
+
+  #cancelWanted(slot: number, flag: number, op: Op): void {
+    const base = this.#base(slot);
+    if (!(this.#words[base + S_FLAGS]! & flag)) return;
+    this.#words[base + S_FLAGS]! &= ~flag;
+    this.#post(op, slot, -ECANCELED);
+  }
+
+  #acceptNow(slot: number): void {
+    if (!(this.#words[this.#base(slot) + S_FLAGS]! & F_WANT_ACCEPT)) return;
+    const accepted = this.#native.accept(slot);
+    if (accepted === -EAGAIN) return;
+    const generation = accepted < 0 ? 0 : this.generationOf(accepted);
+    this.#completeWanted(slot, F_WANT_ACCEPT, OP_ACCEPT, accepted, generation);
+  }
+
+  #receiveNow(slot: number): void {
+    const base = this.#base(slot);
+    if (!(this.#words[base + S_FLAGS]! & F_WANT_RECV)) return;
+    const received = this.tryReceive(slot, Math.max(this.#words[base + S_WANT]!, 4096));
+    if (received !== -EAGAIN) this.#completeWanted(slot, F_WANT_RECV, OP_RECV, received, this.receivedAt);
+  }
+
+  #peekNow(slot: number): void {
+    if (!(this.#words[this.#base(slot) + S_FLAGS]! & F_WANT_READABLE)) return;
+    if (this.#native.peek(slot) !== -EAGAIN) this.#completeWanted(slot, F_WANT_READABLE, OP_READABLE, 0, 0);
+  }
+
+  #cancelDrain(slot: number): void {
+    if (this.#drains.delete(slot)) this.#post(OP_DRAIN, slot, -ECANCELED);
+  }
+
+  #completeDrain(slot: number, result: number): void {
+    const level = this.#drains.get(slot);
+    if (level === undefined || (result === 0 && this.outboundLength(slot) > level)) return;
+    this.#drains.delete(slot);
+    this.#receiver.complete(OP_DRAIN, slot, this.generationOf(slot), result, 0, false);
+  }
+
+  /** Takes the unsent part of a chain out of the slab and waits for room in the kernel. */
+  #keepRemainder(slot: number, sent: number): void {
+    const words = this.#words;
+    const base = this.#base(slot);
+    const remainder = new Remainder();
+    let skip = sent;
+    for (let index = words[base + S_OUT_HEAD]!; index >= 0; ) {
+      const segment = this.#memory.segments + index * SEGMENT_SIZE;
+      const offset = words[segment + G_OFFSET]!;
+      const length = words[segment + G_LENGTH]!;
+      if (skip < length) remainder.append(this.slab, offset + skip, offset + length);
+      skip = Math.max(0, skip - length);
+      index = words[segment + G_NEXT]!;
+    }
+    words[base + S_OUT_HEAD] = -1;
+    words[base + S_OUT_LENGTH] = 0;
+    this.#remainders.set(slot, remainder);
+    this.hold();
+    this.#want(slot, F_WANT_WRITABLE);
+  }
+
+  #sendRemainder(slot: number): void {
+    const remainder = this.#remainders.get(slot)!;
+    const result = remainder.sendTo((p, from, to) => this.#native.send(slot, p, from, to));
+    if (result < 0 && result !== -EAGAIN) {
+      const unsent = remainder.length;
+      this.#dropRemainder(slot);
+      this.#faulted(slot, -result, unsent)();
+      return;
+    }
+    if (remainder.length > 0) this.#want(slot, F_WANT_WRITABLE);
+    else this.#dropRemainder(slot);
+    this.#completeDrain(slot, 0);
+  }
+
+  #dropRemainder(slot: number): void {
+    if (!this.#remainders.delete(slot)) return;
+    this.#words[this.#base(slot) + S_FLAGS]! &= ~F_WANT_WRITABLE;
+    this.release();
+  }
+
+  #faulted(slot: number, errno: number, unsent: number): () => void {
+    const generation = this.generationOf(slot);
+    return () => {
+      this.#receiver.fault(slot, generation, errno, unsent);
+      this.#completeDrain(slot, -errno);
+    };
+  }
+
+  /** Once nothing staged is left, the outbound part of the slab starts over. */
+  #resetOutbound(): void {
+    const words = this.#words;
+    if (words[H_DIRTY]! > 0) return;
+    words[H_OUT_OFFSET] = this.#memory.outStart;
+    words[H_SEGMENTS_USED] = 0;
+  }
+
+  #post(op: Op, slot: number, result: number): void {
+    const generation = this.generationOf(slot);
+    this.#later(() => this.#receiver.complete(op, slot, generation, result, 0, false));
+  }
+
+  /** Runs `action` for the slot's present owner, if it still is one by then. */
+  #attempt(slot: number, action: () => void): void {
+    const generation = this.generationOf(slot);
+    this.#later(() => {
+      if (this.generationOf(slot) === generation) action();
+    });
+  }
+
+  #later(action: () => void): void {
+    if (this.#posted.push(action) > 1) return;
+    queueMicrotask(() => {
+      const posted = this.#posted;
+      this.#posted = [];
+      for (const action of posted) action();
+    });
+  }
+
+  #flushAtExit(): void {
+    this.flush();
+    for (const [slot, remainder] of this.#remainders) {
+      remainder.sendTo((p, from, to) => this.#native.send(slot, p, from, to));
+    }
+  }
+}
+
+function parseAddress(text: string | null): SocketAddress | null {
+  if (text === null) return null;
+  const space = text.lastIndexOf(' ');
+  return { host: text.slice(0, space), port: Number(text.slice(space + 1)) };
+}

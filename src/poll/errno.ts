@@ -1,0 +1,40 @@
+import { constants } from 'node:os';
+import { getSystemErrorMap } from 'node:util';
+
+/** The errors that gopark's own code decides on, as positive numbers of this platform. */
+export const {
+  EAGAIN,
+  EBADF,
+  ECANCELED,
+  ECONNRESET,
+  EINVAL,
+  EMFILE,
+  ENFILE,
+  ENOBUFS,
+  ENOMEM,
+  ENOTCONN,
+  ENOTSUP,
+  EPIPE,
+} = constants.errno;
+
+/** The symbolic name of a positive errno, as Node's own errors carry it in `code`. */
+export function errnoName(errno: number): string {
+  return getSystemErrorMap().get(-errno)?.[0] ?? `ERRNO_${errno}`;
+}
+
+/** What the system says about a positive errno. */
+export function errnoMessage(errno: number): string {
+  return getSystemErrorMap().get(-errno)?.[1] ?? `system error ${errno}`;
+}
+
+/** Why an operation failed: a positive errno, or one of these. */
+export type Failure = number;
+export const FAILED_NOT = 0;
+/** The descriptor was closed here. */
+export const FAILED_CLOSED = -1;
+/** The deadline has passed. */
+export const FAILED_DEADLINE = -2;
+/** `close` ran out of time with bytes that the kernel had not taken. */
+export const FAILED_UNSENT = -3;
+/** The caller's buffer was detached or resized while the call waited. */
+export const FAILED_DETACHED = -4;

@@ -1,0 +1,416 @@
+import { spend } from '../runtime/budget.ts';
+import { now } from '../runtime/clock.ts';
+import { abortReason } from '../runtime/failures.ts';
+import { type Parked, park } from '../runtime/park.ts';
+import { settled, settledRead } from '../runtime/settled.ts';
+import { OP_ACCEPT, OP_RECV, type Op } from './driver.ts';
+import {
+  EAGAIN,
+  ECANCELED,
+  ECONNRESET,
+  EPIPE,
+  FAILED_CLOSED,
+  FAILED_DEADLINE,
+  FAILED_NOT,
+  FAILED_UNSENT,
+  type Failure,
+} from './errno.ts';
+import { copyBytes, DIRECT_SIZE, OUTBOUND_BOUND, SMALLEST_RECEIVE } from './limits.ts';
+import { PollDesc } from './poll-desc.ts';
+import type { Poller } from './poller.ts';
+import { AcceptWaiter, ListenWaiter, ReadableWaiter, ReadWaiter } from './read-waiters.ts';
+import { CloseWaiter, ConnectWaiter, DrainWaiter, WriteWaiter } from './write-waiters.ts';
+
+/** What an FD asks of the connection or listener above it. */
+export interface FDOwner {
+  /** The error of a failed operation, with network and addresses. */
+  error(op: string, failure: Failure, counts?: Counts): Error;
+  /** What an aborted write rejects with: the signal's reason, unless bytes have gone already. */
+  aborted(reason: unknown, bytesWritten: number): unknown;
+  /** Makes a connection of an accepted slot. */
+  accepted(slot: number): unknown;
+}
+
+/** How far a failed operation got. */
+export interface Counts {
+  readonly bytesWritten?: number;
+  readonly bytesUnsent?: number;
+}
+
+const CLOSED = 1 << 0;
+const READ_SHUT = 1 << 1;
+const WRITE_SHUT = 1 << 2;
+/** The peer reset the connection, and a send was told: a later end of the stream is not an orderly one. */
+const RESET = 1 << 3;
+const STRICT = 1 << 4;
+/** Linger 0: close discards what is unsent. */
+const DISCARD = 1 << 5;
+/** The driver has been told to close. */
+const DESTROYED = 1 << 6;
+
+/** A connection's failed flush: told once, with its count, and from then on every write fails with its errno. */
+interface Fault {
+  readonly errno: number;
+  bytesUnsent: number;
+  told: boolean;
+}
+
+/**
+ * A descriptor with Go's semantics: one lock and one deadline per direction, whole writes, close that wakes everybody.
+ *
+ * The common cases settle at once, with a promise that existed before: a read of bytes at hand, a write into the
+ * outbound chain. Everything else parks in one of the two `PollDesc`s.
+ */
+export class FD {
+  readonly poller: Poller;
+  readonly slot: number;
+  readonly generation: number;
+  readonly owner: FDOwner;
+  readonly reading: PollDesc;
+  readonly writing: PollDesc;
+  #flags = 0;
+  /** Bytes that were received and did not fit the reader's buffer. */
+  #inbound: Uint8Array | null = null;
+  #fault: Fault | null = null;
+  /** Accepted for a caller who had gone. */
+  #accepted: number[] | null = null;
+  #shutdowns: ((result: number) => void)[] | null = null;
+  #closing: Parked<void> | null = null;
+  #unsent = 0;
+
+  constructor(poller: Poller, slot: number, owner: FDOwner) {
+    this.poller = poller;
+    this.slot = slot;
+    this.generation = poller.driver.generationOf(slot);
+    this.owner = owner;
+    this.reading = new PollDesc(this, false);
+    this.writing = new PollDesc(this, true);
+    poller.add(this);
+  }
+
+  get closed(): boolean {
+    return (this.#flags & CLOSED) !== 0;
+  }
+
+  /** Whether writes settle only when the kernel has accepted them. */
+  get strict(): boolean {
+    return (this.#flags & STRICT) !== 0;
+  }
+
+  setStrict(): void {
+    this.#flags |= STRICT;
+  }
+
+  setDiscard(on: boolean): void {
+    this.#flags = on ? this.#flags | DISCARD : this.#flags & ~DISCARD;
+  }
+
+  // Reading
+
+  read(p: Uint8Array, signal: AbortSignal | undefined): Promise<number | null> {
+    if (signal?.aborted) return Promise.reject(abortReason(signal));
+    if (this.reading.head === null) {
+      const failure = this.readFailure();
+      if (failure !== FAILED_NOT && (p.length > 0 || failure === FAILED_CLOSED)) {
+        return Promise.reject(this.owner.error('read', failure));
+      }
+      if (p.length === 0) return settled(0);
+      const result = this.receiveNow(p);
+      if (result >= 0) return settledRead(result === 0 ? null : result);
+      if (result !== -EAGAIN) return Promise.reject(this.owner.error('read', -result));
+    }
+    return this.reading.park(new ReadWaiter(this, p), signal);
+  }
+
+  /** Bytes at hand, `null` at the end, `undefined`: nothing now, or somebody else is reading. Throws errors. */
+  tryRead(p: Uint8Array): number | null | undefined {
+    if (this.reading.head !== null) return undefined;
+    const failure = this.readFailure();
+    if (failure !== FAILED_NOT && (p.length > 0 || failure === FAILED_CLOSED))
+      throw this.owner.error('read', failure);
+    if (p.length === 0) return 0;
+    // A peer that never stops sending must not keep a loop over tryRead from ever leaving.
+    if (spend()) return undefined;
+    const result = this.receiveNow(p);
+    if (result > 0) return result;
+    if (result === 0) return null;
+    if (result === -EAGAIN) return undefined;
+    throw this.owner.error('read', -result);
+  }
+
+  waitReadable(signal: AbortSignal | undefined): Promise<void> {
+    if (signal?.aborted) return Promise.reject(abortReason(signal));
+    if (this.reading.head === null) {
+      const failure = this.readFailure();
+      if (failure !== FAILED_NOT) return Promise.reject(this.owner.error('read', failure));
+      if (this.hasSomethingToRead()) return settled(0) as Promise<unknown> as Promise<void>;
+    }
+    return this.reading.park(new ReadableWaiter(this), signal);
+  }
+
+  readFailure(): Failure {
+    if (this.#flags & CLOSED) return FAILED_CLOSED;
+    return this.reading.expired ? FAILED_DEADLINE : FAILED_NOT;
+  }
+
+  /** Receives without waiting: the count, 0 at the end, or a negated errno. `p` is not empty. */
+  receiveNow(p: Uint8Array): number {
+    const inbound = this.#inbound;
+    if (inbound !== null) {
+      const count = Math.min(p.length, inbound.length);
+      copyBytes(p, inbound, 0, count);
+      this.#inbound = count === inbound.length ? null : inbound.subarray(count);
+      return count;
+    }
+    const driver = this.poller.driver;
+    if (!driver.mayBeReadable(this.slot) || this.reading.busy) return -EAGAIN;
+    if (p.length >= DIRECT_SIZE && driver.capabilities.has('direct')) {
+      return this.endOrReset(driver.tryReceiveInto(this.slot, p, 0, p.length));
+    }
+    const received = driver.tryReceive(this.slot, Math.max(p.length, SMALLEST_RECEIVE));
+    return received > 0 ? this.deliver(p, driver.receivedAt, received) : this.endOrReset(received);
+  }
+
+  /** Moves received bytes from the driver's slab to the reader; what does not fit is kept for the next one. */
+  deliver(p: Uint8Array, offset: number, received: number): number {
+    const slab = this.poller.driver.slab;
+    const count = Math.min(received, p.length);
+    copyBytes(p, slab, offset, count);
+    if (count < received) this.#keepInbound(slab.slice(offset + count, offset + received));
+    return count;
+  }
+
+  /** After a reset that a send was told of, the kernel shows readers an orderly end: it is none. */
+  endOrReset(result: number): number {
+    return result === 0 && this.#flags & RESET ? -ECONNRESET : result;
+  }
+
+  hasSomethingToRead(): boolean {
+    if (this.#inbound !== null) return true;
+    const driver = this.poller.driver;
+    return driver.mayBeReadable(this.slot) && !this.reading.busy && driver.peek(this.slot) !== -EAGAIN;
+  }
+
+  // Accepting
+
+  listening(): Promise<void> {
+    return this.reading.park(new ListenWaiter(this), undefined);
+  }
+
+  accept(signal: AbortSignal | undefined): Promise<unknown> {
+    if (signal?.aborted) return Promise.reject(abortReason(signal));
+    if (this.reading.head === null) {
+      const failure = this.readFailure();
+      if (failure !== FAILED_NOT) return Promise.reject(this.owner.error('accept', failure));
+      const result = this.acceptNow();
+      if (result >= 0) {
+        const conn = this.owner.accepted(result);
+        return settled(0).then(() => conn);
+      }
+      if (result !== -EAGAIN) return Promise.reject(this.owner.error('accept', -result));
+    }
+    return this.reading.park(new AcceptWaiter(this), signal);
+  }
+
+  acceptNow(): number {
+    const kept = this.#accepted?.shift();
+    if (kept !== undefined) return kept;
+    const driver = this.poller.driver;
+    return driver.mayBeReadable(this.slot) ? driver.tryAccept(this.slot) : -EAGAIN;
+  }
+
+  /** A completion whose caller has gone: its bytes or its connection are the next caller's. */
+  keep(op: Op, result: number, offset: number): void {
+    if (op === OP_RECV && result > 0) {
+      const slab = this.poller.driver.slab;
+      this.#keepInbound(slab.slice(offset, offset + result));
+    } else if (op === OP_ACCEPT && result >= 0) {
+      if (this.closed) this.poller.driver.close(result);
+      else {
+        this.#accepted ??= [];
+        this.#accepted.push(result);
+      }
+    }
+  }
+
+  #keepInbound(bytes: Uint8Array): void {
+    if (this.closed) return;
+    if (this.#inbound === null) {
+      this.#inbound = bytes;
+      return;
+    }
+    const both = new Uint8Array(this.#inbound.length + bytes.length);
+    both.set(this.#inbound);
+    both.set(bytes, this.#inbound.length);
+    this.#inbound = both;
+  }
+
+  // Writing
+
+  write(p: Uint8Array, signal: AbortSignal | undefined): Promise<number> {
+    if (signal?.aborted) return Promise.reject(abortReason(signal));
+    if (this.writing.head === null) {
+      const failure = this.takeWriteFailure();
+      if (failure !== FAILED_NOT) {
+        return Promise.reject(this.owner.error('write', failure, { bytesWritten: 0, ...this.takeUnsent() }));
+      }
+      if (this.#stageNow(p)) return settled(p.length);
+    }
+    return this.writing.attemptOrPark(new WriteWaiter(this, p), signal);
+  }
+
+  /** Whether all of `p` went into the chain. False: no room, or somebody else is writing; nothing was taken. */
+  tryWrite(p: Uint8Array): boolean {
+    if (this.writing.head !== null) return false;
+    const failure = this.takeWriteFailure();
+    if (failure !== FAILED_NOT)
+      throw this.owner.error('write', failure, { bytesWritten: 0, ...this.takeUnsent() });
+    const { driver } = this.poller;
+    if (driver.outboundLength(this.slot) + p.length > OUTBOUND_BOUND) return false;
+    if (p.length > 0) driver.stage(this.slot, p, 0, p.length);
+    return true;
+  }
+
+  /** The hit path of a small write. */
+  #stageNow(p: Uint8Array): boolean {
+    const { driver } = this.poller;
+    const length = p.length;
+    if (length >= DIRECT_SIZE || this.#flags & STRICT) return false;
+    if (driver.outboundLength(this.slot) + length > OUTBOUND_BOUND) return false;
+    if (length > 0) driver.stage(this.slot, p, 0, length);
+    return true;
+  }
+
+  /** Why nothing can be written. A fault is told with its count: see `takeUnsent`. */
+  takeWriteFailure(): Failure {
+    if (this.#flags & CLOSED) return FAILED_CLOSED;
+    if (this.#fault !== null) return this.#fault.errno;
+    if (this.#flags & WRITE_SHUT) return EPIPE;
+    return this.writing.expired ? FAILED_DEADLINE : FAILED_NOT;
+  }
+
+  /** The count of a fault, for the one error that tells it. */
+  takeUnsent(): { bytesUnsent?: number } {
+    const fault = this.#fault;
+    if (fault === null || fault.told) return {};
+    fault.told = true;
+    return { bytesUnsent: fault.bytesUnsent };
+  }
+
+  /** The kernel refused for good: what was outbound is lost, and nothing more can be sent. */
+  faulted(errno: number, bytesUnsent: number): void {
+    if (errno === ECONNRESET) this.#flags |= RESET;
+    this.#fault ??= { errno, bytesUnsent: 0, told: bytesUnsent === 0 };
+    this.#fault.bytesUnsent += bytesUnsent;
+  }
+
+  flush(signal: AbortSignal | undefined): Promise<void> {
+    if (signal?.aborted) return Promise.reject(abortReason(signal));
+    return this.writing.attemptOrPark(new DrainWaiter(this, 'flush'), signal);
+  }
+
+  connected(signal: AbortSignal | undefined): Promise<void> {
+    return this.writing.park(new ConnectWaiter(this), signal);
+  }
+
+  // Closing
+
+  async closeWrite(): Promise<void> {
+    if (!(this.#flags & (WRITE_SHUT | CLOSED)))
+      await this.writing.attemptOrPark(new DrainWaiter(this, 'close'), undefined);
+    await this.#shutdown('write', WRITE_SHUT);
+  }
+
+  closeRead(): Promise<void> {
+    return this.#shutdown('read', READ_SHUT);
+  }
+
+  async #shutdown(how: 'read' | 'write', flag: number): Promise<void> {
+    if (this.closed) throw this.owner.error('close', FAILED_CLOSED);
+    this.#flags |= flag;
+    const result = await new Promise<number>((resolve) => {
+      this.#shutdowns ??= [];
+      this.#shutdowns.push(resolve);
+      this.poller.driver.shutdown(this.slot, how);
+    });
+    if (result < 0 && result !== -ECANCELED) throw this.owner.error('close', -result);
+  }
+
+  shutdownCompleted(result: number): void {
+    this.#shutdowns!.shift()!(result);
+  }
+
+  /**
+   * Fails new calls, wakes everybody, hands the chain to the kernel and waits at most `timeout` ms for it to take
+   * the rest. Resolves when the descriptor is closed.
+   */
+  close(timeout: number): Promise<void> {
+    if (this.closed) return Promise.reject(this.owner.error('close', FAILED_CLOSED));
+    const driver = this.poller.driver;
+    const until = now() + timeout;
+    const deadline = this.writing.deadline;
+    this.#wakeAll();
+    const closing = { resolve: () => {}, reject: () => {} } as Parked<void>;
+    this.#closing = closing;
+    const promise = park<void>(closing);
+    driver.hold();
+    if (this.#flags & DISCARD) {
+      this.#destroy();
+      return promise;
+    }
+    driver.flushNow(this.slot);
+    if (driver.outboundLength(this.slot) === 0) {
+      this.#destroy();
+      return promise;
+    }
+    this.writing.setDeadline(deadline === 0 ? until : Math.min(deadline, until));
+    this.writing.park<Failure>(new CloseWaiter(this), undefined).then((failure) => {
+      if (this.#flags & DESTROYED) return;
+      if (failure !== FAILED_NOT) this.#unsent = driver.outboundLength(this.slot);
+      this.#destroy();
+    });
+    if (this.writing.expired) this.writing.failAll(FAILED_DEADLINE);
+    return promise;
+  }
+
+  /** Closes at once, and flushes nothing. After `close` it cuts that one short. */
+  closeNow(): void {
+    if (this.#flags & DESTROYED) return;
+    if (this.closed) this.#unsent = this.poller.driver.outboundLength(this.slot);
+    this.#wakeAll();
+    this.#destroy();
+  }
+
+  #wakeAll(): void {
+    this.#flags |= CLOSED;
+    this.reading.failAll(FAILED_CLOSED);
+    this.writing.failAll(FAILED_CLOSED);
+    for (const slot of this.#accepted ?? []) this.poller.driver.close(slot);
+    this.#accepted = null;
+    this.#inbound = null;
+  }
+
+  #destroy(): void {
+    this.#flags |= DESTROYED;
+    this.reading.disarm();
+    this.writing.disarm();
+    this.poller.driver.close(this.slot);
+  }
+
+  closeCompleted(result: number): void {
+    const closing = this.#closing;
+    this.#closing = null;
+    if (closing === null) return;
+    this.poller.driver.release();
+    const unsent = this.takeUnsent();
+    if (this.#unsent > 0) {
+      closing.reject(this.owner.error('close', FAILED_UNSENT, { bytesUnsent: this.#unsent }));
+    } else if (unsent.bytesUnsent !== undefined) {
+      closing.reject(this.owner.error('close', this.#fault!.errno, unsent));
+    } else if (result < 0) {
+      closing.reject(this.owner.error('close', -result));
+    } else {
+      closing.resolve();
+    }
+  }
+}

@@ -1,0 +1,23 @@
+import { chooseDriver } from './drivers/choose.ts';
+import { Poller } from './poller.ts';
+
+export type {
+  Capability,
+  CompletionReceiver,
+  Driver,
+  ListenSocketOptions,
+  Op,
+  SocketAddress,
+  SocketOption,
+} from './driver.ts';
+export * from './errno.ts';
+export { type Counts, FD, type FDOwner } from './fd.ts';
+export { Poller } from './poller.ts';
+
+let poller: Poller | null = null;
+
+/** The poller of this thread, started when it is first needed. */
+export function threadPoller(): Poller {
+  poller ??= new Poller(chooseDriver());
+  return poller;
+}

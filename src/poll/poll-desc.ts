@@ -1,0 +1,218 @@
+import { now } from '../runtime/clock.ts';
+import { park } from '../runtime/park.ts';
+import { type Timer, timers } from '../runtime/timers.ts';
+import { OP_DRAIN, type Op } from './driver.ts';
+import { ECANCELED, FAILED_DEADLINE, type Failure } from './errno.ts';
+import type { FD } from './fd.ts';
+import { AbortLink, type Waiter } from './waiter.ts';
+
+/** "Expired" as a deadline: any instant before now would do, but 0 means none. */
+const LONG_AGO = Number.MIN_VALUE;
+
+/**
+ * One direction of an FD: its lock, which is a queue of parked calls, the one operation that the first of them has
+ * at the driver, and its deadline.
+ *
+ * idle: no waiter. waiting: the first waiter's operation is in flight. The readiness of an edge that came with
+ * nobody waiting is remembered by the driver (`mayBeReadable`).
+ */
+export class PollDesc {
+  readonly fd: FD;
+  readonly #writing: boolean;
+  /** Who holds the lock, and behind it who waits for the lock. */
+  head: Waiter | null = null;
+  #tail: Waiter | null = null;
+  /** At the driver, 0: nothing. */
+  #inFlight: Op | 0 = 0;
+  /** Its waiter has gone: it still completes, for nobody. */
+  #cancelled = false;
+  #timer: DeadlineTimer | null = null;
+
+  constructor(fd: FD, writing: boolean) {
+    this.fd = fd;
+    this.#writing = writing;
+  }
+
+  // Parking
+
+  park<T>(waiter: Waiter, signal: AbortSignal | undefined): Promise<T> {
+    const promise = park<T>(waiter as never);
+    this.#enter(waiter, signal);
+    return promise;
+  }
+
+  #enter(waiter: Waiter, signal: AbortSignal | undefined): void {
+    if (signal !== undefined) waiter.abort = new AbortLink(signal, this, waiter);
+    if (this.head === null) {
+      this.head = this.#tail = waiter;
+      if (this.#inFlight === 0) this.#begin(waiter);
+    } else {
+      this.#tail!.next = waiter;
+      this.#tail = waiter;
+    }
+    const deadline = this.deadline;
+    if (deadline !== 0) this.#arm(deadline);
+  }
+
+  /** Settles at once where that is possible, else parks. With others in the queue it takes its place there. */
+  attemptOrPark<T>(waiter: Waiter, signal: AbortSignal | undefined): Promise<T> {
+    if (this.head !== null) return this.park(waiter, signal);
+    const promise = park<T>(waiter as never);
+    if (waiter.attempt()) return promise;
+    this.#enter(waiter, signal);
+    return promise;
+  }
+
+  /** Whether an operation is at the driver, perhaps for somebody who has gone: what it brings comes first. */
+  get busy(): boolean {
+    return this.#inFlight !== 0;
+  }
+
+  /** The driver's completion of what is in flight. */
+  completed(op: Op, result: number, offset: number): void {
+    if (op !== this.#inFlight) return;
+    this.#inFlight = 0;
+    this.fd.poller.driver.release();
+    const waiter = this.head;
+    if (this.#cancelled) {
+      this.#cancelled = false;
+      // What came nevertheless must not be lost: it is the next caller's.
+      if (result !== -ECANCELED) this.fd.keep(op, result, offset);
+      this.#advance();
+    } else if (waiter === null) {
+      this.fd.keep(op, result, offset);
+    } else if (waiter.completed(result, offset)) {
+      this.#pop(waiter);
+      if (this.head !== null) this.#advance();
+    } else {
+      this.#begin(waiter);
+    }
+  }
+
+  /** Takes one waiter out of the queue, which settles it itself. */
+  remove(waiter: Waiter): void {
+    if (this.head === waiter) {
+      this.#pop(waiter);
+      this.#cancel();
+      if (this.#inFlight === 0) this.#advance();
+      return;
+    }
+    for (let before = this.head; before !== null; before = before.next) {
+      if (before.next !== waiter) continue;
+      before.next = waiter.next;
+      if (this.#tail === waiter) this.#tail = before;
+      waiter.abort?.release();
+      return;
+    }
+  }
+
+  /** Wakes everybody. */
+  failAll(failure: Failure): void {
+    let waiter = this.head;
+    this.head = this.#tail = null;
+    this.#cancel();
+    while (waiter !== null) {
+      waiter.abort?.release();
+      waiter.fail(failure);
+      waiter = waiter.next;
+    }
+  }
+
+  #begin(waiter: Waiter): void {
+    this.#inFlight = waiter.submit();
+    this.fd.poller.driver.hold();
+  }
+
+  #cancel(): void {
+    if (this.#inFlight === 0 || this.#cancelled) return;
+    this.#cancelled = true;
+    this.fd.poller.driver.cancel(this.fd.slot, this.#inFlight);
+  }
+
+  /** Serves the queue until somebody has to wait. */
+  #advance(): void {
+    for (let waiter = this.head; waiter !== null; waiter = this.head) {
+      if (!waiter.attempt()) {
+        this.#begin(waiter);
+        return;
+      }
+      this.#pop(waiter);
+    }
+  }
+
+  #pop(waiter: Waiter): void {
+    this.head = waiter.next;
+    if (this.head === null) this.#tail = null;
+    waiter.abort?.release();
+  }
+
+  // Deadlines
+
+  get #deadlineIndex(): number {
+    return 2 * this.fd.slot + (this.#writing ? 1 : 0);
+  }
+
+  /** An instant of the monotonic clock; 0: none. */
+  get deadline(): number {
+    return this.fd.poller.deadlines[this.#deadlineIndex]!;
+  }
+
+  /** Whether the deadline has passed. "Exactly now" counts as passed. */
+  get expired(): boolean {
+    const deadline = this.deadline;
+    return deadline !== 0 && deadline <= now();
+  }
+
+  /** Extending is a store: the timer notices when it fires, and nobody parked needs none. */
+  setDeadline(at: number): void {
+    this.fd.poller.deadlines[this.#deadlineIndex] = at === 0 ? 0 : Math.max(at, LONG_AGO);
+    if (at === 0 || this.head === null) return;
+    if (at > now()) this.#arm(at);
+    // Whoever moves it forward again before the waiter would have run has seen no timeout.
+    else queueMicrotask(() => this.#expire());
+  }
+
+  #arm(deadline: number): void {
+    if (deadline === Number.POSITIVE_INFINITY) return;
+    this.#timer ??= new DeadlineTimer(this);
+    if (this.#timer.index < 0 || deadline < this.#timer.when) timers.set(this.#timer, deadline);
+  }
+
+  #expire(): void {
+    if (this.head !== null && this.expired) this.failAll(FAILED_DEADLINE);
+  }
+
+  /** Gives the timer up with the descriptor. */
+  disarm(): void {
+    if (this.#timer !== null) timers.delete(this.#timer);
+  }
+
+  /** @internal The heap's instant has come; the deadline's own may be later, or nobody waits any more. */
+  timerFired(): void {
+    const deadline = this.deadline;
+    if (this.head === null || deadline === 0) return;
+    if (deadline > now()) {
+      this.#arm(deadline);
+      return;
+    }
+    // A stalled loop may be late, not the peer: what is there by now still counts.
+    if (this.#inFlight !== OP_DRAIN) this.fd.poller.lookOnce();
+    this.#expire();
+  }
+}
+
+class DeadlineTimer implements Timer {
+  when = 0;
+  index = -1;
+  /** What is parked holds the process already. */
+  readonly holds = false;
+  readonly #desc: PollDesc;
+
+  constructor(desc: PollDesc) {
+    this.#desc = desc;
+  }
+
+  fire(): void {
+    this.#desc.timerFired();
+  }
+}

@@ -1,0 +1,80 @@
+import { beginSlice } from '../runtime/budget.ts';
+import { timers } from '../runtime/timers.ts';
+import {
+  type CompletionReceiver,
+  type Driver,
+  OP_ACCEPT,
+  OP_CLOSE,
+  OP_CONNECT,
+  OP_DRAIN,
+  OP_LISTEN,
+  OP_READABLE,
+  OP_RECV,
+  OP_SHUTDOWN,
+  OP_WRITABLE,
+  type Op,
+} from './driver.ts';
+import type { FD } from './fd.ts';
+
+/** Brings a driver's completions to the FDs they are for. One for each driver. */
+export class Poller implements CompletionReceiver {
+  readonly driver: Driver;
+  /** Two instants a slot, of its reading and its writing direction; 0: none. */
+  readonly deadlines: Float64Array;
+  readonly #fds: (FD | null)[] = [];
+  #lookedAt = -1;
+
+  constructor(driver: Driver) {
+    this.driver = driver;
+    this.deadlines = new Float64Array(2 * driver.slotCount);
+    driver.start(this);
+  }
+
+  add(fd: FD): void {
+    while (this.#fds.length <= fd.slot) this.#fds.push(null);
+    this.#fds[fd.slot] = fd;
+    this.deadlines[2 * fd.slot] = 0;
+    this.deadlines[2 * fd.slot + 1] = 0;
+  }
+
+  complete(op: Op, slot: number, generation: number, result: number, offset: number): void {
+    const fd = this.#fds[slot];
+    if (fd === null || fd === undefined || fd.generation !== generation) return;
+    switch (op) {
+      case OP_RECV:
+      case OP_READABLE:
+      case OP_ACCEPT:
+      case OP_LISTEN:
+        fd.reading.completed(op, result, offset);
+        break;
+      case OP_WRITABLE:
+      case OP_DRAIN:
+      case OP_CONNECT:
+        fd.writing.completed(op, result, offset);
+        break;
+      case OP_SHUTDOWN:
+        fd.shutdownCompleted(result);
+        break;
+      case OP_CLOSE:
+        this.#fds[slot] = null;
+        fd.closeCompleted(result);
+        break;
+    }
+  }
+
+  fault(slot: number, generation: number, errno: number, bytesUnsent: number): void {
+    const fd = this.#fds[slot];
+    if (fd !== null && fd !== undefined && fd.generation === generation) fd.faulted(errno, bytesUnsent);
+  }
+
+  round(): void {
+    beginSlice();
+  }
+
+  /** One poll pass for all deadlines that strike together. */
+  lookOnce(): void {
+    if (this.#lookedAt === timers.rings) return;
+    this.#lookedAt = timers.rings;
+    this.driver.poll();
+  }
+}

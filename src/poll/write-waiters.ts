@@ -1,0 +1,214 @@
+import { OP_CONNECT, OP_DRAIN, OP_WRITABLE, type Op } from './driver.ts';
+import { EAGAIN, FAILED_DETACHED, FAILED_NOT, type Failure } from './errno.ts';
+import type { FD } from './fd.ts';
+import { DIRECT_SIZE, OUTBOUND_BOUND } from './limits.ts';
+import { Waiter } from './waiter.ts';
+
+/** Writers wake when the chain is half empty, not for every few bytes that the kernel takes. */
+const LOW_WATER = OUTBOUND_BOUND / 2;
+
+/** A parked `write`: everything of `p` goes, in order, before the next write has its turn. */
+export class WriteWaiter extends Waiter {
+  declare resolve: (value: number) => void;
+  readonly #fd: FD;
+  readonly #p: Uint8Array;
+  readonly #length: number;
+  /** Bytes of `p` that the chain or the kernel has. */
+  #written = 0;
+  /** Straight from the caller's memory, once nothing is outbound. */
+  readonly #direct: boolean;
+  /** Settle only when the kernel has everything. */
+  readonly #strict: boolean;
+
+  constructor(fd: FD, p: Uint8Array) {
+    super();
+    this.#fd = fd;
+    this.#p = p;
+    this.#length = p.length;
+    this.#direct = p.length >= DIRECT_SIZE && fd.poller.driver.capabilities.has('direct');
+    this.#strict = fd.strict;
+  }
+
+  attempt(): boolean {
+    const failure = this.#fd.takeWriteFailure();
+    if (failure !== FAILED_NOT) {
+      this.fail(failure);
+      return true;
+    }
+    return this.#go();
+  }
+
+  submit(): Op {
+    const { poller, slot } = this.#fd;
+    const outbound = poller.driver.outboundLength(slot);
+    if (this.#direct && outbound === 0) {
+      poller.driver.writable(slot);
+      return OP_WRITABLE;
+    }
+    const left = this.#length - this.#written;
+    const room = Math.max(0, OUTBOUND_BOUND - left);
+    const level =
+      this.#direct || left === 0 ? 0 : left > OUTBOUND_BOUND ? LOW_WATER : Math.min(room, LOW_WATER);
+    poller.driver.drain(slot, level);
+    return OP_DRAIN;
+  }
+
+  completed(result: number): boolean {
+    if (result >= 0) return this.#go();
+    // A fault has been told to the FD before: that is where its count of lost bytes is.
+    const failure = this.#fd.takeWriteFailure();
+    this.fail(failure === FAILED_NOT ? -result : failure);
+    return true;
+  }
+
+  fail(failure: Failure): void {
+    const counts = { bytesWritten: this.#written, ...this.#fd.takeUnsent() };
+    this.reject(this.#fd.owner.error('write', failure, counts));
+  }
+
+  override abandon(reason: unknown): void {
+    this.reject(this.#fd.owner.aborted(reason, this.#written));
+  }
+
+  #go(): boolean {
+    if (this.#p.length !== this.#length) {
+      this.fail(FAILED_DETACHED);
+      return true;
+    }
+    if (!(this.#direct ? this.#send() : this.#stage())) return false;
+    this.resolve(this.#length);
+    return true;
+  }
+
+  #send(): boolean {
+    const { poller, slot } = this.#fd;
+    const driver = poller.driver;
+    driver.flushNow(slot);
+    if (driver.outboundLength(slot) > 0) return false;
+    while (this.#written < this.#length) {
+      const sent = driver.trySend(slot, this.#p, this.#written, this.#length);
+      if (sent === -EAGAIN) return false;
+      if (sent < 0) {
+        this.#fd.faulted(-sent, 0);
+        this.fail(this.#fd.takeWriteFailure());
+        return true;
+      }
+      this.#written += sent;
+    }
+    return true;
+  }
+
+  #stage(): boolean {
+    const { poller, slot } = this.#fd;
+    const driver = poller.driver;
+    const room = OUTBOUND_BOUND - driver.outboundLength(slot);
+    const left = this.#length - this.#written;
+    // A small write goes in whole or not at all yet, a large one piece by piece.
+    if (left > 0 && (left <= room || (this.#length > OUTBOUND_BOUND && room > 0))) {
+      const count = Math.min(left, room);
+      driver.stage(slot, this.#p, this.#written, this.#written + count);
+      this.#written += count;
+    }
+    if (this.#strict) driver.flushNow(slot);
+    return this.#written === this.#length && (!this.#strict || driver.outboundLength(slot) === 0);
+  }
+}
+
+/** Waits until nothing is outbound any more: for `flush`, `closeWrite` and `close`. */
+export class DrainWaiter extends Waiter {
+  declare resolve: (value: void) => void;
+  readonly #fd: FD;
+  readonly #op: string;
+
+  constructor(fd: FD, op: string) {
+    super();
+    this.#fd = fd;
+    this.#op = op;
+  }
+
+  attempt(): boolean {
+    const failure = this.#fd.takeWriteFailure();
+    if (failure !== FAILED_NOT) {
+      this.fail(failure);
+      return true;
+    }
+    this.#fd.poller.driver.flushNow(this.#fd.slot);
+    // Also when nothing is left, by way of the driver: a fault of this very flush comes before its completion.
+    return false;
+  }
+
+  submit(): Op {
+    this.#fd.poller.driver.drain(this.#fd.slot, 0);
+    return OP_DRAIN;
+  }
+
+  completed(result: number): boolean {
+    const failure = this.#fd.takeWriteFailure();
+    if (failure !== FAILED_NOT) this.fail(failure);
+    else if (result < 0) this.fail(-result);
+    else this.resolve();
+    return true;
+  }
+
+  fail(failure: Failure): void {
+    this.reject(this.#fd.owner.error(this.#op, failure, this.#fd.takeUnsent()));
+  }
+}
+
+/** `close` waits for its last bytes; how that ends is for the FD to say. */
+export class CloseWaiter extends Waiter {
+  declare resolve: (value: Failure) => void;
+  readonly #fd: FD;
+
+  constructor(fd: FD) {
+    super();
+    this.#fd = fd;
+  }
+
+  attempt(): boolean {
+    return false;
+  }
+
+  submit(): Op {
+    this.#fd.poller.driver.drain(this.#fd.slot, 0);
+    return OP_DRAIN;
+  }
+
+  completed(): boolean {
+    this.resolve(FAILED_NOT);
+    return true;
+  }
+
+  fail(failure: Failure): void {
+    this.resolve(failure);
+  }
+}
+
+/** Waits until a connect has succeeded or failed. */
+export class ConnectWaiter extends Waiter {
+  declare resolve: (value: void) => void;
+  readonly #fd: FD;
+
+  constructor(fd: FD) {
+    super();
+    this.#fd = fd;
+  }
+
+  attempt(): boolean {
+    return false;
+  }
+
+  submit(): Op {
+    return OP_CONNECT;
+  }
+
+  completed(result: number): boolean {
+    if (result < 0) this.fail(-result);
+    else this.resolve();
+    return true;
+  }
+
+  fail(failure: Failure): void {
+    this.reject(this.#fd.owner.error('dial', failure));
+  }
+}

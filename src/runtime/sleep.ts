@@ -1,0 +1,69 @@
+import { nextTurn } from './budget.ts';
+import { now } from './clock.ts';
+import { type Timer, timers } from './timers.ts';
+
+class Sleep implements Timer {
+  when = 0;
+  index = -1;
+  readonly holds = true;
+  readonly fire: () => void;
+
+  constructor(fire: () => void) {
+    this.fire = fire;
+  }
+}
+
+/**
+ * Gives every other goroutine, and the network, a turn.
+ *
+ * Resolves after the event loop has been round once. Use it in long computations; operations that always succeed
+ * at once yield by themselves after 10 ms.
+ *
+ * @example
+ * ```ts
+ * import { gosched } from 'gopark';
+ *
+ * for (let i = 0; i < 1e6; i++) {
+ *   if (i % 10_000 === 0) await gosched();
+ * }
+ * ```
+ */
+export function gosched(): Promise<void> {
+  return nextTurn();
+}
+
+/**
+ * Pauses the calling goroutine for at least `ms` milliseconds; 0 or less means `gosched`. Keeps the process alive
+ * meanwhile.
+ *
+ * @param options.signal ends the sleep early: the promise rejects with the signal's reason.
+ * @throws RangeError (as a rejection) when `ms` is not a number. Infinity sleeps until the signal.
+ *
+ * @example
+ * ```ts
+ * import { sleep } from 'gopark';
+ *
+ * await sleep(250);
+ * await sleep(60_000, { signal: AbortSignal.timeout(10) }).catch((reason) => reason.name); // 'TimeoutError'
+ * ```
+ */
+export function sleep(ms: number, options?: { signal?: AbortSignal }): Promise<void> {
+  if (typeof ms !== 'number' || Number.isNaN(ms)) {
+    return Promise.reject(new RangeError(`sleep: expected milliseconds, got ${String(ms)}`));
+  }
+  const signal = options?.signal;
+  if (signal?.aborted) return Promise.reject(signal.reason);
+  if (ms <= 0) return nextTurn();
+  return new Promise((resolve, reject) => {
+    const timer = new Sleep(() => {
+      signal?.removeEventListener('abort', onAbort);
+      resolve();
+    });
+    const onAbort = () => {
+      timers.delete(timer);
+      reject(signal?.reason);
+    };
+    signal?.addEventListener('abort', onAbort, { once: true });
+    timers.set(timer, now() + ms);
+  });
+}
