@@ -1,9 +1,8 @@
 export type { Delimiter } from '../io/delimiter.ts';
+export { InvalidUnreadByteError, InvalidUnreadRuneError } from '../io/unread-errors.ts';
 export {
   AdvanceTooFarError,
   BufferFullError,
-  InvalidUnreadByteError,
-  InvalidUnreadRuneError,
   NegativeAdvanceError,
   ScanStartedError,
   TokenTooLongError,

@@ -23,8 +23,9 @@ import type {
   Writer,
   WriterTo,
 } from '../io/types.ts';
+import { InvalidUnreadByteError, InvalidUnreadRuneError } from '../io/unread-errors.ts';
 import { badByte, codePointOf, decodeRune, sizeOf } from '../io/utf8.ts';
-import { BufferFullError, InvalidUnreadByteError, InvalidUnreadRuneError } from './errors.ts';
+import { BufferFullError } from './errors.ts';
 
 const defaultSize = 4096;
 const smallestSize = 16;

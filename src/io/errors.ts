@@ -139,8 +139,8 @@ export class NoProgressError extends IOError {
 export class ClosedPipeError extends IOError {
   readonly bytesWritten: number;
 
-  constructor(bytesWritten = 0) {
-    super('ERR_CLOSED_PIPE', 'the pipe is closed');
+  constructor(bytesWritten = 0, what = 'pipe') {
+    super('ERR_CLOSED_PIPE', `the ${what} is closed`);
     this.bytesWritten = bytesWritten;
   }
 }

@@ -18,10 +18,18 @@ export {
   UnexpectedEOFError,
   WriteError,
 } from './errors.ts';
+export { type Chunk, fromAsyncIterable } from './from-async-iterable.ts';
 export { LimitedReader, limitReader } from './limit-reader.ts';
+export { multiReader } from './multi-reader.ts';
+export { multiWriter } from './multi-writer.ts';
+export { nopCloser } from './nop-closer.ts';
+export { OffsetWriter } from './offset-writer.ts';
 export { type PipeReader, type PipeWriter, pipe } from './pipe.ts';
 export { readAll } from './read-all.ts';
 export { readAtLeast, readFull } from './read-full.ts';
+export { SectionReader } from './section-reader.ts';
+export { teeReader } from './tee-reader.ts';
+export { toAsyncIterable } from './to-async-iterable.ts';
 export type {
   ByteReader,
   ByteScanner,

@@ -1,0 +1,4 @@
+export { type Chunk, fromAsyncIterable } from '../io/from-async-iterable.ts';
+export { toAsyncIterable } from '../io/to-async-iterable.ts';
+export { fromReadableStream, toReadableStream } from './web-readable.ts';
+export { fromWritableStream, toWritableStream } from './web-writable.ts';
