@@ -169,7 +169,7 @@ export class TCPConn implements Conn, FDOwner {
   #setInstants(instant: number, reading: boolean, writing: boolean): void {
     this.#mustBeOpen('set');
     if (reading) this.#fd.reading.setDeadline(instant);
-    if (writing) this.#fd.writing.setDeadline(instant);
+    if (writing) this.#fd.writer.setDeadline(instant);
   }
 
   // Closing

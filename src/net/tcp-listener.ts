@@ -1,8 +1,8 @@
 import { type Counts, type Failure, FD, type FDOwner, type Poller } from '../poll/index.ts';
 import { reportServed } from '../runtime/failures.ts';
-import { Goroutine } from '../runtime/goroutine.ts';
+import { Goroutine, type Origin } from '../runtime/goroutine.ts';
 import { sleep } from '../runtime/index.ts';
-import { creationSite } from '../runtime/site.ts';
+import { originOf } from '../runtime/site.ts';
 import { TCPAddr } from './addr.ts';
 import type { CallOptions } from './conn.ts';
 import { instantOf } from './deadlines.ts';
@@ -31,8 +31,8 @@ type Handler = (conn: TCPConn) => Promise<void> | void;
 class ServingGoroutine extends Goroutine<void> {
   readonly #conn: TCPConn;
 
-  constructor(fn: Handler, site: string, conn: TCPConn) {
-    super(fn.name, site);
+  constructor(origin: Origin, conn: TCPConn) {
+    super(origin);
     this.#conn = conn;
   }
 
@@ -96,9 +96,9 @@ export class TCPListener implements Listener<TCPConn>, FDOwner {
 
   async serve(fn: Handler): Promise<void> {
     if (typeof fn !== 'function') throw new TypeError(`serve: expected a function, got ${typeof fn}`);
-    const site = creationSite(fn, this.serve);
+    const origin = originOf(fn, this.serve);
     for (let conn = await this.#acceptNext(); conn !== null; conn = await this.#acceptNext()) {
-      new ServingGoroutine(fn, site, conn).start(fn as (...args: never[]) => unknown, [conn]);
+      new ServingGoroutine(origin, conn).start(fn as (...args: never[]) => unknown, [conn]);
     }
   }
 

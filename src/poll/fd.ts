@@ -55,6 +55,17 @@ interface Fault {
   told: boolean;
 }
 
+/** What few descriptors ever need: fields that the others do without. */
+class Rare {
+  fault: Fault | null = null;
+  /** Accepted for a caller who had gone. */
+  readonly accepted: number[] = [];
+  readonly shutdowns: ((result: number) => void)[] = [];
+  closing: Parked<void> | null = null;
+  /** Bytes that `close` had to give up. */
+  unsent = 0;
+}
+
 /**
  * A descriptor with Go's semantics: one lock and one deadline per direction, whole writes, close that wakes everybody.
  *
@@ -64,28 +75,32 @@ interface Fault {
 export class FD {
   readonly poller: Poller;
   readonly slot: number;
-  readonly generation: number;
   readonly owner: FDOwner;
   readonly reading: PollDesc;
-  readonly writing: PollDesc;
+  /** Made for the first call that has to wait, or the first deadline. */
+  #writing: PollDesc | null = null;
   #flags = 0;
   /** Bytes that were received and did not fit the reader's buffer. */
   #inbound: Uint8Array | null = null;
-  #fault: Fault | null = null;
-  /** Accepted for a caller who had gone. */
-  #accepted: number[] | null = null;
-  #shutdowns: ((result: number) => void)[] | null = null;
-  #closing: Parked<void> | null = null;
-  #unsent = 0;
+  #rare: Rare | null = null;
 
   constructor(poller: Poller, slot: number, owner: FDOwner) {
     this.poller = poller;
     this.slot = slot;
-    this.generation = poller.driver.generationOf(slot);
     this.owner = owner;
     this.reading = new PollDesc(this, false);
-    this.writing = new PollDesc(this, true);
     poller.add(this);
+  }
+
+  /** The writing direction. */
+  get writer(): PollDesc {
+    this.#writing ??= new PollDesc(this, true);
+    return this.#writing;
+  }
+
+  get #some(): Rare {
+    this.#rare ??= new Rare();
+    return this.#rare;
   }
 
   get closed(): boolean {
@@ -119,7 +134,7 @@ export class FD {
       if (result >= 0) return settledRead(result === 0 ? null : result);
       if (result !== -EAGAIN) return Promise.reject(this.owner.error('read', -result));
     }
-    return this.reading.park(new ReadWaiter(this, p), signal);
+    return this.reading.park(new ReadWaiter(p), signal);
   }
 
   /** Bytes at hand, `null` at the end, `undefined`: nothing now, or somebody else is reading. Throws errors. */
@@ -145,7 +160,7 @@ export class FD {
       if (failure !== FAILED_NOT) return Promise.reject(this.owner.error('read', failure));
       if (this.hasSomethingToRead()) return settled(0) as Promise<unknown> as Promise<void>;
     }
-    return this.reading.park(new ReadableWaiter(this), signal);
+    return this.reading.park(new ReadableWaiter(), signal);
   }
 
   readFailure(): Failure {
@@ -194,7 +209,7 @@ export class FD {
   // Accepting
 
   listening(): Promise<void> {
-    return this.reading.park(new ListenWaiter(this), undefined);
+    return this.reading.park(new ListenWaiter(), undefined);
   }
 
   accept(signal: AbortSignal | undefined): Promise<unknown> {
@@ -209,11 +224,11 @@ export class FD {
       }
       if (result !== -EAGAIN) return Promise.reject(this.owner.error('accept', -result));
     }
-    return this.reading.park(new AcceptWaiter(this), signal);
+    return this.reading.park(new AcceptWaiter(), signal);
   }
 
   acceptNow(): number {
-    const kept = this.#accepted?.shift();
+    const kept = this.#rare?.accepted.shift();
     if (kept !== undefined) return kept;
     const driver = this.poller.driver;
     return driver.mayBeReadable(this.slot) ? driver.tryAccept(this.slot) : -EAGAIN;
@@ -226,10 +241,7 @@ export class FD {
       this.#keepInbound(slab.slice(offset, offset + result));
     } else if (op === OP_ACCEPT && result >= 0) {
       if (this.closed) this.poller.driver.close(result);
-      else {
-        this.#accepted ??= [];
-        this.#accepted.push(result);
-      }
+      else this.#some.accepted.push(result);
     }
   }
 
@@ -249,19 +261,19 @@ export class FD {
 
   write(p: Uint8Array, signal: AbortSignal | undefined): Promise<number> {
     if (signal?.aborted) return Promise.reject(abortReason(signal));
-    if (this.writing.head === null) {
+    if (this.#writing === null || this.#writing.head === null) {
       const failure = this.takeWriteFailure();
       if (failure !== FAILED_NOT) {
         return Promise.reject(this.owner.error('write', failure, { bytesWritten: 0, ...this.takeUnsent() }));
       }
       if (this.#stageNow(p)) return settled(p.length);
     }
-    return this.writing.attemptOrPark(new WriteWaiter(this, p), signal);
+    return this.writer.attemptOrPark(new WriteWaiter(this, p), signal);
   }
 
   /** Whether all of `p` went into the chain. False: no room, or somebody else is writing; nothing was taken. */
   tryWrite(p: Uint8Array): boolean {
-    if (this.writing.head !== null) return false;
+    if (this.#writing !== null && this.#writing.head !== null) return false;
     const failure = this.takeWriteFailure();
     if (failure !== FAILED_NOT)
       throw this.owner.error('write', failure, { bytesWritten: 0, ...this.takeUnsent() });
@@ -284,15 +296,16 @@ export class FD {
   /** Why nothing can be written. A fault is told with its count: see `takeUnsent`. */
   takeWriteFailure(): Failure {
     if (this.#flags & CLOSED) return FAILED_CLOSED;
-    if (this.#fault !== null) return this.#fault.errno;
+    const fault = this.#rare?.fault;
+    if (fault !== null && fault !== undefined) return fault.errno;
     if (this.#flags & WRITE_SHUT) return EPIPE;
-    return this.writing.expired ? FAILED_DEADLINE : FAILED_NOT;
+    return this.#writing?.expired ? FAILED_DEADLINE : FAILED_NOT;
   }
 
   /** The count of a fault, for the one error that tells it. */
   takeUnsent(): { bytesUnsent?: number } {
-    const fault = this.#fault;
-    if (fault === null || fault.told) return {};
+    const fault = this.#rare?.fault;
+    if (fault === null || fault === undefined || fault.told) return {};
     fault.told = true;
     return { bytesUnsent: fault.bytesUnsent };
   }
@@ -300,24 +313,25 @@ export class FD {
   /** The kernel refused for good: what was outbound is lost, and nothing more can be sent. */
   faulted(errno: number, bytesUnsent: number): void {
     if (errno === ECONNRESET) this.#flags |= RESET;
-    this.#fault ??= { errno, bytesUnsent: 0, told: bytesUnsent === 0 };
-    this.#fault.bytesUnsent += bytesUnsent;
+    const rare = this.#some;
+    rare.fault ??= { errno, bytesUnsent: 0, told: bytesUnsent === 0 };
+    rare.fault.bytesUnsent += bytesUnsent;
   }
 
   flush(signal: AbortSignal | undefined): Promise<void> {
     if (signal?.aborted) return Promise.reject(abortReason(signal));
-    return this.writing.attemptOrPark(new DrainWaiter(this, 'flush'), signal);
+    return this.writer.attemptOrPark(new DrainWaiter('flush'), signal);
   }
 
   connected(signal: AbortSignal | undefined): Promise<void> {
-    return this.writing.park(new ConnectWaiter(this), signal);
+    return this.writer.park(new ConnectWaiter(), signal);
   }
 
   // Closing
 
   async closeWrite(): Promise<void> {
     if (!(this.#flags & (WRITE_SHUT | CLOSED)))
-      await this.writing.attemptOrPark(new DrainWaiter(this, 'close'), undefined);
+      await this.writer.attemptOrPark(new DrainWaiter('close'), undefined);
     await this.#shutdown('write', WRITE_SHUT);
   }
 
@@ -329,15 +343,14 @@ export class FD {
     if (this.closed) throw this.owner.error('close', FAILED_CLOSED);
     this.#flags |= flag;
     const result = await new Promise<number>((resolve) => {
-      this.#shutdowns ??= [];
-      this.#shutdowns.push(resolve);
+      this.#some.shutdowns.push(resolve);
       this.poller.driver.shutdown(this.slot, how);
     });
     if (result < 0 && result !== -ECANCELED) throw this.owner.error('close', -result);
   }
 
   shutdownCompleted(result: number): void {
-    this.#shutdowns!.shift()!(result);
+    this.#some.shutdowns.shift()!(result);
   }
 
   /**
@@ -348,10 +361,10 @@ export class FD {
     if (this.closed) return Promise.reject(this.owner.error('close', FAILED_CLOSED));
     const driver = this.poller.driver;
     const until = now() + timeout;
-    const deadline = this.writing.deadline;
+    const deadline = this.#writing?.deadline ?? 0;
     this.#wakeAll();
     const closing = { resolve: () => {}, reject: () => {} } as Parked<void>;
-    this.#closing = closing;
+    this.#some.closing = closing;
     const promise = park<void>(closing);
     driver.hold();
     if (this.#flags & DISCARD) {
@@ -363,20 +376,20 @@ export class FD {
       this.#destroy();
       return promise;
     }
-    this.writing.setDeadline(deadline === 0 ? until : Math.min(deadline, until));
-    this.writing.park<Failure>(new CloseWaiter(this), undefined).then((failure) => {
+    this.writer.setDeadline(deadline === 0 ? until : Math.min(deadline, until));
+    this.writer.park<Failure>(new CloseWaiter(), undefined).then((failure) => {
       if (this.#flags & DESTROYED) return;
-      if (failure !== FAILED_NOT) this.#unsent = driver.outboundLength(this.slot);
+      if (failure !== FAILED_NOT) this.#some.unsent = driver.outboundLength(this.slot);
       this.#destroy();
     });
-    if (this.writing.expired) this.writing.failAll(FAILED_DEADLINE);
+    if (this.writer.expired) this.writer.failAll(FAILED_DEADLINE);
     return promise;
   }
 
   /** Closes at once, and flushes nothing. After `close` it cuts that one short. */
   closeNow(): void {
     if (this.#flags & DESTROYED) return;
-    if (this.closed) this.#unsent = this.poller.driver.outboundLength(this.slot);
+    if (this.closed) this.#some.unsent = this.poller.driver.outboundLength(this.slot);
     this.#wakeAll();
     this.#destroy();
   }
@@ -384,29 +397,29 @@ export class FD {
   #wakeAll(): void {
     this.#flags |= CLOSED;
     this.reading.failAll(FAILED_CLOSED);
-    this.writing.failAll(FAILED_CLOSED);
-    for (const slot of this.#accepted ?? []) this.poller.driver.close(slot);
-    this.#accepted = null;
+    this.#writing?.failAll(FAILED_CLOSED);
+    for (const slot of this.#rare?.accepted.splice(0) ?? []) this.poller.driver.close(slot);
     this.#inbound = null;
   }
 
   #destroy(): void {
     this.#flags |= DESTROYED;
     this.reading.disarm();
-    this.writing.disarm();
+    this.#writing?.disarm();
     this.poller.driver.close(this.slot);
   }
 
   closeCompleted(result: number): void {
-    const closing = this.#closing;
-    this.#closing = null;
-    if (closing === null) return;
+    const rare = this.#rare;
+    const closing = rare?.closing;
+    if (rare === null || closing === null || closing === undefined) return;
+    rare.closing = null;
     this.poller.driver.release();
     const unsent = this.takeUnsent();
-    if (this.#unsent > 0) {
-      closing.reject(this.owner.error('close', FAILED_UNSENT, { bytesUnsent: this.#unsent }));
+    if (rare.unsent > 0) {
+      closing.reject(this.owner.error('close', FAILED_UNSENT, { bytesUnsent: rare.unsent }));
     } else if (unsent.bytesUnsent !== undefined) {
-      closing.reject(this.owner.error('close', this.#fault!.errno, unsent));
+      closing.reject(this.owner.error('close', rare.fault!.errno, unsent));
     } else if (result < 0) {
       closing.reject(this.owner.error('close', -result));
     } else {

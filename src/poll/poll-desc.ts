@@ -9,28 +9,32 @@ import { AbortLink, type Waiter } from './waiter.ts';
 /** "Expired" as a deadline: any instant before now would do, but 0 means none. */
 const LONG_AGO = Number.MIN_VALUE;
 
+/** Bits above the operation in `#state`. */
+const OPERATION = 0xff;
+/** The waiter of what is in flight has gone: it still completes, for nobody. */
+const CANCELLED = 1 << 8;
+const WRITING = 1 << 9;
+
 /**
  * One direction of an FD: its lock, which is a queue of parked calls, the one operation that the first of them has
  * at the driver, and its deadline.
  *
  * idle: no waiter. waiting: the first waiter's operation is in flight. The readiness of an edge that came with
  * nobody waiting is remembered by the driver (`mayBeReadable`).
+ *
+ * Every idle connection has one: its fields are few, and packed.
  */
 export class PollDesc {
   readonly fd: FD;
-  readonly #writing: boolean;
   /** Who holds the lock, and behind it who waits for the lock. */
   head: Waiter | null = null;
-  #tail: Waiter | null = null;
-  /** At the driver, 0: nothing. */
-  #inFlight: Op | 0 = 0;
-  /** Its waiter has gone: it still completes, for nobody. */
-  #cancelled = false;
   #timer: DeadlineTimer | null = null;
+  /** The operation at the driver, 0: none; CANCELLED; WRITING. */
+  #state: number;
 
   constructor(fd: FD, writing: boolean) {
     this.fd = fd;
-    this.#writing = writing;
+    this.#state = writing ? WRITING : 0;
   }
 
   // Parking
@@ -44,11 +48,12 @@ export class PollDesc {
   #enter(waiter: Waiter, signal: AbortSignal | undefined): void {
     if (signal !== undefined) waiter.abort = new AbortLink(signal, this, waiter);
     if (this.head === null) {
-      this.head = this.#tail = waiter;
-      if (this.#inFlight === 0) this.#begin(waiter);
+      this.head = waiter;
+      if (!this.busy) this.#begin(waiter);
     } else {
-      this.#tail!.next = waiter;
-      this.#tail = waiter;
+      let last = this.head;
+      while (last.next !== null) last = last.next;
+      last.next = waiter;
     }
     const deadline = this.deadline;
     if (deadline !== 0) this.#arm(deadline);
@@ -58,30 +63,30 @@ export class PollDesc {
   attemptOrPark<T>(waiter: Waiter, signal: AbortSignal | undefined): Promise<T> {
     if (this.head !== null) return this.park(waiter, signal);
     const promise = park<T>(waiter as never);
-    if (waiter.attempt()) return promise;
+    if (waiter.attempt(this.fd)) return promise;
     this.#enter(waiter, signal);
     return promise;
   }
 
   /** Whether an operation is at the driver, perhaps for somebody who has gone: what it brings comes first. */
   get busy(): boolean {
-    return this.#inFlight !== 0;
+    return (this.#state & OPERATION) !== 0;
   }
 
   /** The driver's completion of what is in flight. */
   completed(op: Op, result: number, offset: number): void {
-    if (op !== this.#inFlight) return;
-    this.#inFlight = 0;
+    if (op !== (this.#state & OPERATION)) return;
+    const cancelled = (this.#state & CANCELLED) !== 0;
+    this.#state &= WRITING;
     this.fd.poller.driver.release();
     const waiter = this.head;
-    if (this.#cancelled) {
-      this.#cancelled = false;
+    if (cancelled) {
       // What came nevertheless must not be lost: it is the next caller's.
       if (result !== -ECANCELED) this.fd.keep(op, result, offset);
       this.#advance();
     } else if (waiter === null) {
       this.fd.keep(op, result, offset);
-    } else if (waiter.completed(result, offset)) {
+    } else if (waiter.completed(this.fd, result, offset)) {
       this.#pop(waiter);
       if (this.head !== null) this.#advance();
     } else {
@@ -94,13 +99,12 @@ export class PollDesc {
     if (this.head === waiter) {
       this.#pop(waiter);
       this.#cancel();
-      if (this.#inFlight === 0) this.#advance();
+      if (!this.busy) this.#advance();
       return;
     }
     for (let before = this.head; before !== null; before = before.next) {
       if (before.next !== waiter) continue;
       before.next = waiter.next;
-      if (this.#tail === waiter) this.#tail = before;
       waiter.abort?.release();
       return;
     }
@@ -109,30 +113,30 @@ export class PollDesc {
   /** Wakes everybody. */
   failAll(failure: Failure): void {
     let waiter = this.head;
-    this.head = this.#tail = null;
+    this.head = null;
     this.#cancel();
     while (waiter !== null) {
       waiter.abort?.release();
-      waiter.fail(failure);
+      waiter.fail(this.fd, failure);
       waiter = waiter.next;
     }
   }
 
   #begin(waiter: Waiter): void {
-    this.#inFlight = waiter.submit();
+    this.#state |= waiter.submit(this.fd);
     this.fd.poller.driver.hold();
   }
 
   #cancel(): void {
-    if (this.#inFlight === 0 || this.#cancelled) return;
-    this.#cancelled = true;
-    this.fd.poller.driver.cancel(this.fd.slot, this.#inFlight);
+    if (!this.busy || this.#state & CANCELLED) return;
+    this.fd.poller.driver.cancel(this.fd.slot, (this.#state & OPERATION) as Op);
+    this.#state |= CANCELLED;
   }
 
   /** Serves the queue until somebody has to wait. */
   #advance(): void {
     for (let waiter = this.head; waiter !== null; waiter = this.head) {
-      if (!waiter.attempt()) {
+      if (!waiter.attempt(this.fd)) {
         this.#begin(waiter);
         return;
       }
@@ -142,14 +146,13 @@ export class PollDesc {
 
   #pop(waiter: Waiter): void {
     this.head = waiter.next;
-    if (this.head === null) this.#tail = null;
     waiter.abort?.release();
   }
 
   // Deadlines
 
   get #deadlineIndex(): number {
-    return 2 * this.fd.slot + (this.#writing ? 1 : 0);
+    return 2 * this.fd.slot + (this.#state & WRITING ? 1 : 0);
   }
 
   /** An instant of the monotonic clock; 0: none. */
@@ -196,7 +199,7 @@ export class PollDesc {
       return;
     }
     // A stalled loop may be late, not the peer: what is there by now still counts.
-    if (this.#inFlight !== OP_DRAIN) this.fd.poller.lookOnce();
+    if ((this.#state & OPERATION) !== OP_DRAIN) this.fd.poller.lookOnce();
     this.#expire();
   }
 }

@@ -22,24 +22,27 @@ export class Poller implements CompletionReceiver {
   /** Two instants a slot, of its reading and its writing direction; 0: none. */
   readonly deadlines: Float64Array;
   readonly #fds: (FD | null)[] = [];
+  readonly #generations: Int32Array;
   #lookedAt = -1;
 
   constructor(driver: Driver) {
     this.driver = driver;
     this.deadlines = new Float64Array(2 * driver.slotCount);
+    this.#generations = new Int32Array(driver.slotCount);
     driver.start(this);
   }
 
   add(fd: FD): void {
     while (this.#fds.length <= fd.slot) this.#fds.push(null);
     this.#fds[fd.slot] = fd;
-    this.deadlines[2 * fd.slot] = 0;
-    this.deadlines[2 * fd.slot + 1] = 0;
+    this.#generations[fd.slot] = this.driver.generationOf(fd.slot);
+    // Looked at before it is written: pages of connections without deadlines are never touched.
+    for (let i = 2 * fd.slot; i < 2 * fd.slot + 2; i++) if (this.deadlines[i] !== 0) this.deadlines[i] = 0;
   }
 
   complete(op: Op, slot: number, generation: number, result: number, offset: number): void {
     const fd = this.#fds[slot];
-    if (fd === null || fd === undefined || fd.generation !== generation) return;
+    if (fd === null || fd === undefined || this.#generations[slot] !== generation) return;
     switch (op) {
       case OP_RECV:
       case OP_READABLE:
@@ -50,7 +53,7 @@ export class Poller implements CompletionReceiver {
       case OP_WRITABLE:
       case OP_DRAIN:
       case OP_CONNECT:
-        fd.writing.completed(op, result, offset);
+        fd.writer.completed(op, result, offset);
         break;
       case OP_SHUTDOWN:
         fd.shutdownCompleted(result);
@@ -64,7 +67,8 @@ export class Poller implements CompletionReceiver {
 
   fault(slot: number, generation: number, errno: number, bytesUnsent: number): void {
     const fd = this.#fds[slot];
-    if (fd !== null && fd !== undefined && fd.generation === generation) fd.faulted(errno, bytesUnsent);
+    if (fd !== null && fd !== undefined && this.#generations[slot] === generation)
+      fd.faulted(errno, bytesUnsent);
   }
 
   round(): void {

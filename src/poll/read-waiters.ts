@@ -7,95 +7,87 @@ import { Waiter } from './waiter.ts';
 /** A parked `read`. */
 export class ReadWaiter extends Waiter {
   declare resolve: (value: number | null) => void;
-  readonly #fd: FD;
   readonly #p: Uint8Array;
   readonly #length: number;
 
-  constructor(fd: FD, p: Uint8Array) {
+  constructor(p: Uint8Array) {
     super();
-    this.#fd = fd;
     this.#p = p;
     this.#length = p.length;
   }
 
-  attempt(): boolean {
-    const failure = this.#fd.readFailure();
+  attempt(fd: FD): boolean {
+    const failure = fd.readFailure();
     if (failure !== FAILED_NOT && this.#length > 0) {
-      this.fail(failure);
+      this.fail(fd, failure);
       return true;
     }
-    return this.#receive();
+    return this.#receive(fd);
   }
 
-  submit(): Op {
-    const driver = this.#fd.poller.driver;
+  submit(fd: FD): Op {
+    const driver = fd.poller.driver;
     if (this.#length >= DIRECT_SIZE && driver.capabilities.has('direct')) {
-      driver.readable(this.#fd.slot);
+      driver.readable(fd.slot);
       return OP_READABLE;
     }
-    driver.recv(this.#fd.slot, this.#length);
+    driver.recv(fd.slot, this.#length);
     return OP_RECV;
   }
 
-  completed(result: number, offset: number): boolean {
-    if (this.#length >= DIRECT_SIZE && this.#fd.poller.driver.capabilities.has('direct')) {
-      if (result >= 0) return this.#receive();
+  completed(fd: FD, result: number, offset: number): boolean {
+    if (this.#length >= DIRECT_SIZE && fd.poller.driver.capabilities.has('direct')) {
+      if (result >= 0) return this.#receive(fd);
     } else if (result > 0) {
       const p = this.#p;
       // A detached or shrunken buffer loses nothing: its bytes are the next reader's.
       const fits = p.length === this.#length;
-      const count = this.#fd.deliver(fits ? p : p.subarray(0, 0), offset, result);
+      const count = fd.deliver(fits ? p : p.subarray(0, 0), offset, result);
       if (fits) this.resolve(count);
-      else this.fail(FAILED_DETACHED);
+      else this.fail(fd, FAILED_DETACHED);
       return true;
     }
-    this.#settle(this.#fd.endOrReset(result));
+    this.#settle(fd, fd.endOrReset(result));
     return true;
   }
 
-  fail(failure: Failure): void {
-    this.reject(this.#fd.owner.error('read', failure));
+  fail(fd: FD, failure: Failure): void {
+    this.reject(fd.owner.error('read', failure));
   }
 
-  #receive(): boolean {
+  #receive(fd: FD): boolean {
     if (this.#p.length !== this.#length) {
-      this.fail(FAILED_DETACHED);
+      this.fail(fd, FAILED_DETACHED);
       return true;
     }
-    const result = this.#length === 0 ? 0 : this.#fd.receiveNow(this.#p);
+    const result = this.#length === 0 ? 0 : fd.receiveNow(this.#p);
     if (result === -EAGAIN) return false;
     if (this.#length === 0) this.resolve(0);
-    else this.#settle(result);
+    else this.#settle(fd, result);
     return true;
   }
 
-  #settle(result: number): void {
+  #settle(fd: FD, result: number): void {
     if (result > 0) this.resolve(result);
     else if (result === 0) this.resolve(null);
-    else this.fail(-result);
+    else this.fail(fd, -result);
   }
 }
 
 /** A parked `waitReadable`. */
 export class ReadableWaiter extends Waiter {
-  declare resolve: (value: void) => void;
-  readonly #fd: FD;
+  declare resolve: () => void;
 
-  constructor(fd: FD) {
-    super();
-    this.#fd = fd;
-  }
-
-  attempt(): boolean {
-    const failure = this.#fd.readFailure();
-    if (failure !== FAILED_NOT) this.fail(failure);
-    else if (this.#fd.hasSomethingToRead()) this.resolve();
+  attempt(fd: FD): boolean {
+    const failure = fd.readFailure();
+    if (failure !== FAILED_NOT) this.fail(fd, failure);
+    else if (fd.hasSomethingToRead()) this.resolve();
     else return false;
     return true;
   }
 
-  submit(): Op {
-    this.#fd.poller.driver.readable(this.#fd.slot);
+  submit(fd: FD): Op {
+    fd.poller.driver.readable(fd.slot);
     return OP_READABLE;
   }
 
@@ -104,60 +96,48 @@ export class ReadableWaiter extends Waiter {
     return true;
   }
 
-  fail(failure: Failure): void {
-    this.reject(this.#fd.owner.error('read', failure));
+  fail(fd: FD, failure: Failure): void {
+    this.reject(fd.owner.error('read', failure));
   }
 }
 
 /** A parked `accept`. */
 export class AcceptWaiter extends Waiter {
   declare resolve: (value: unknown) => void;
-  readonly #fd: FD;
 
-  constructor(fd: FD) {
-    super();
-    this.#fd = fd;
-  }
-
-  attempt(): boolean {
-    const failure = this.#fd.readFailure();
+  attempt(fd: FD): boolean {
+    const failure = fd.readFailure();
     if (failure !== FAILED_NOT) {
-      this.fail(failure);
+      this.fail(fd, failure);
       return true;
     }
-    return this.#settle(this.#fd.acceptNow());
+    return this.#settle(fd, fd.acceptNow());
   }
 
-  submit(): Op {
-    this.#fd.poller.driver.accept(this.#fd.slot);
+  submit(fd: FD): Op {
+    fd.poller.driver.accept(fd.slot);
     return OP_ACCEPT;
   }
 
-  completed(result: number): boolean {
-    return this.#settle(result);
+  completed(fd: FD, result: number): boolean {
+    return this.#settle(fd, result);
   }
 
-  fail(failure: Failure): void {
-    this.reject(this.#fd.owner.error('accept', failure));
+  fail(fd: FD, failure: Failure): void {
+    this.reject(fd.owner.error('accept', failure));
   }
 
-  #settle(result: number): boolean {
+  #settle(fd: FD, result: number): boolean {
     if (result === -EAGAIN) return false;
-    if (result < 0) this.fail(-result);
-    else this.resolve(this.#fd.owner.accepted(result));
+    if (result < 0) this.fail(fd, -result);
+    else this.resolve(fd.owner.accepted(result));
     return true;
   }
 }
 
 /** Waits until a listening socket listens. */
 export class ListenWaiter extends Waiter {
-  declare resolve: (value: void) => void;
-  readonly #fd: FD;
-
-  constructor(fd: FD) {
-    super();
-    this.#fd = fd;
-  }
+  declare resolve: () => void;
 
   attempt(): boolean {
     return false;
@@ -167,13 +147,13 @@ export class ListenWaiter extends Waiter {
     return OP_LISTEN;
   }
 
-  completed(result: number): boolean {
-    if (result < 0) this.fail(-result);
+  completed(fd: FD, result: number): boolean {
+    if (result < 0) this.fail(fd, -result);
     else this.resolve();
     return true;
   }
 
-  fail(failure: Failure): void {
-    this.reject(this.#fd.owner.error('listen', failure));
+  fail(fd: FD, failure: Failure): void {
+    this.reject(fd.owner.error('listen', failure));
   }
 }

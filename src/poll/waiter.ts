@@ -2,6 +2,7 @@ import { abortReason } from '../runtime/failures.ts';
 import type { Parked } from '../runtime/park.ts';
 import type { Op } from './driver.ts';
 import type { Failure } from './errno.ts';
+import type { FD } from './fd.ts';
 import type { PollDesc } from './poll-desc.ts';
 
 /**
@@ -14,15 +15,17 @@ export abstract class Waiter implements Parked<never> {
   next: Waiter | null = null;
   abort: AbortLink | null = null;
 
+  // The FD is an argument everywhere, because tens of thousands of waiters would each have a field for it.
+
   /** Gets as far as it can without waiting. True: settled. Called with the lock and nothing in flight. */
-  abstract attempt(): boolean;
+  abstract attempt(fd: FD): boolean;
   /** Begins the operation that it has to wait for. */
-  abstract submit(): Op;
+  abstract submit(fd: FD): Op;
   /** That operation has completed. True: settled. */
-  abstract completed(result: number, offset: number): boolean;
-  abstract fail(failure: Failure): void;
+  abstract completed(fd: FD, result: number, offset: number): boolean;
+  abstract fail(fd: FD, failure: Failure): void;
   /** The caller's signal fired. */
-  abandon(reason: unknown): void {
+  abandon(_fd: FD, reason: unknown): void {
     this.reject(reason);
   }
 }
@@ -42,7 +45,7 @@ export class AbortLink {
 
   handleEvent(): void {
     this.#desc.remove(this.#waiter);
-    this.#waiter.abandon(abortReason(this.#signal));
+    this.#waiter.abandon(this.#desc.fd, abortReason(this.#signal));
   }
 
   release(): void {

@@ -10,7 +10,6 @@ const LOW_WATER = OUTBOUND_BOUND / 2;
 /** A parked `write`: everything of `p` goes, in order, before the next write has its turn. */
 export class WriteWaiter extends Waiter {
   declare resolve: (value: number) => void;
-  readonly #fd: FD;
   readonly #p: Uint8Array;
   readonly #length: number;
   /** Bytes of `p` that the chain or the kernel has. */
@@ -22,24 +21,23 @@ export class WriteWaiter extends Waiter {
 
   constructor(fd: FD, p: Uint8Array) {
     super();
-    this.#fd = fd;
     this.#p = p;
     this.#length = p.length;
     this.#direct = p.length >= DIRECT_SIZE && fd.poller.driver.capabilities.has('direct');
     this.#strict = fd.strict;
   }
 
-  attempt(): boolean {
-    const failure = this.#fd.takeWriteFailure();
+  attempt(fd: FD): boolean {
+    const failure = fd.takeWriteFailure();
     if (failure !== FAILED_NOT) {
-      this.fail(failure);
+      this.fail(fd, failure);
       return true;
     }
-    return this.#go();
+    return this.#go(fd);
   }
 
-  submit(): Op {
-    const { poller, slot } = this.#fd;
+  submit(fd: FD): Op {
+    const { poller, slot } = fd;
     const outbound = poller.driver.outboundLength(slot);
     if (this.#direct && outbound === 0) {
       poller.driver.writable(slot);
@@ -53,35 +51,35 @@ export class WriteWaiter extends Waiter {
     return OP_DRAIN;
   }
 
-  completed(result: number): boolean {
-    if (result >= 0) return this.#go();
+  completed(fd: FD, result: number): boolean {
+    if (result >= 0) return this.#go(fd);
     // A fault has been told to the FD before: that is where its count of lost bytes is.
-    const failure = this.#fd.takeWriteFailure();
-    this.fail(failure === FAILED_NOT ? -result : failure);
+    const failure = fd.takeWriteFailure();
+    this.fail(fd, failure === FAILED_NOT ? -result : failure);
     return true;
   }
 
-  fail(failure: Failure): void {
-    const counts = { bytesWritten: this.#written, ...this.#fd.takeUnsent() };
-    this.reject(this.#fd.owner.error('write', failure, counts));
+  fail(fd: FD, failure: Failure): void {
+    const counts = { bytesWritten: this.#written, ...fd.takeUnsent() };
+    this.reject(fd.owner.error('write', failure, counts));
   }
 
-  override abandon(reason: unknown): void {
-    this.reject(this.#fd.owner.aborted(reason, this.#written));
+  override abandon(fd: FD, reason: unknown): void {
+    this.reject(fd.owner.aborted(reason, this.#written));
   }
 
-  #go(): boolean {
+  #go(fd: FD): boolean {
     if (this.#p.length !== this.#length) {
-      this.fail(FAILED_DETACHED);
+      this.fail(fd, FAILED_DETACHED);
       return true;
     }
-    if (!(this.#direct ? this.#send() : this.#stage())) return false;
+    if (!(this.#direct ? this.#send(fd) : this.#stage(fd))) return false;
     this.resolve(this.#length);
     return true;
   }
 
-  #send(): boolean {
-    const { poller, slot } = this.#fd;
+  #send(fd: FD): boolean {
+    const { poller, slot } = fd;
     const driver = poller.driver;
     driver.flushNow(slot);
     if (driver.outboundLength(slot) > 0) return false;
@@ -89,8 +87,8 @@ export class WriteWaiter extends Waiter {
       const sent = driver.trySend(slot, this.#p, this.#written, this.#length);
       if (sent === -EAGAIN) return false;
       if (sent < 0) {
-        this.#fd.faulted(-sent, 0);
-        this.fail(this.#fd.takeWriteFailure());
+        fd.faulted(-sent, 0);
+        this.fail(fd, fd.takeWriteFailure());
         return true;
       }
       this.#written += sent;
@@ -98,8 +96,8 @@ export class WriteWaiter extends Waiter {
     return true;
   }
 
-  #stage(): boolean {
-    const { poller, slot } = this.#fd;
+  #stage(fd: FD): boolean {
+    const { poller, slot } = fd;
     const driver = poller.driver;
     const room = OUTBOUND_BOUND - driver.outboundLength(slot);
     const left = this.#length - this.#written;
@@ -116,61 +114,53 @@ export class WriteWaiter extends Waiter {
 
 /** Waits until nothing is outbound any more: for `flush`, `closeWrite` and `close`. */
 export class DrainWaiter extends Waiter {
-  declare resolve: (value: void) => void;
-  readonly #fd: FD;
+  declare resolve: () => void;
   readonly #op: string;
 
-  constructor(fd: FD, op: string) {
+  constructor(op: string) {
     super();
-    this.#fd = fd;
     this.#op = op;
   }
 
-  attempt(): boolean {
-    const failure = this.#fd.takeWriteFailure();
+  attempt(fd: FD): boolean {
+    const failure = fd.takeWriteFailure();
     if (failure !== FAILED_NOT) {
-      this.fail(failure);
+      this.fail(fd, failure);
       return true;
     }
-    this.#fd.poller.driver.flushNow(this.#fd.slot);
+    fd.poller.driver.flushNow(fd.slot);
     // Also when nothing is left, by way of the driver: a fault of this very flush comes before its completion.
     return false;
   }
 
-  submit(): Op {
-    this.#fd.poller.driver.drain(this.#fd.slot, 0);
+  submit(fd: FD): Op {
+    fd.poller.driver.drain(fd.slot, 0);
     return OP_DRAIN;
   }
 
-  completed(result: number): boolean {
-    const failure = this.#fd.takeWriteFailure();
-    if (failure !== FAILED_NOT) this.fail(failure);
-    else if (result < 0) this.fail(-result);
+  completed(fd: FD, result: number): boolean {
+    const failure = fd.takeWriteFailure();
+    if (failure !== FAILED_NOT) this.fail(fd, failure);
+    else if (result < 0) this.fail(fd, -result);
     else this.resolve();
     return true;
   }
 
-  fail(failure: Failure): void {
-    this.reject(this.#fd.owner.error(this.#op, failure, this.#fd.takeUnsent()));
+  fail(fd: FD, failure: Failure): void {
+    this.reject(fd.owner.error(this.#op, failure, fd.takeUnsent()));
   }
 }
 
 /** `close` waits for its last bytes; how that ends is for the FD to say. */
 export class CloseWaiter extends Waiter {
   declare resolve: (value: Failure) => void;
-  readonly #fd: FD;
-
-  constructor(fd: FD) {
-    super();
-    this.#fd = fd;
-  }
 
   attempt(): boolean {
     return false;
   }
 
-  submit(): Op {
-    this.#fd.poller.driver.drain(this.#fd.slot, 0);
+  submit(fd: FD): Op {
+    fd.poller.driver.drain(fd.slot, 0);
     return OP_DRAIN;
   }
 
@@ -179,20 +169,14 @@ export class CloseWaiter extends Waiter {
     return true;
   }
 
-  fail(failure: Failure): void {
+  fail(_fd: FD, failure: Failure): void {
     this.resolve(failure);
   }
 }
 
 /** Waits until a connect has succeeded or failed. */
 export class ConnectWaiter extends Waiter {
-  declare resolve: (value: void) => void;
-  readonly #fd: FD;
-
-  constructor(fd: FD) {
-    super();
-    this.#fd = fd;
-  }
+  declare resolve: () => void;
 
   attempt(): boolean {
     return false;
@@ -202,13 +186,13 @@ export class ConnectWaiter extends Waiter {
     return OP_CONNECT;
   }
 
-  completed(result: number): boolean {
-    if (result < 0) this.fail(-result);
+  completed(fd: FD, result: number): boolean {
+    if (result < 0) this.fail(fd, -result);
     else this.resolve();
     return true;
   }
 
-  fail(failure: Failure): void {
-    this.reject(this.#fd.owner.error('dial', failure));
+  fail(fd: FD, failure: Failure): void {
+    this.reject(fd.owner.error('dial', failure));
   }
 }

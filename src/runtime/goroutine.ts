@@ -1,10 +1,27 @@
 import { reportFailure } from './failures.ts';
-import { creationSite } from './site.ts';
+import { park } from './park.ts';
+import { originOf } from './site.ts';
 
 let lastId = 0;
 let live = 0;
 
 type Outcome = { value: unknown } | { error: unknown };
+
+/** What goroutines that were started with the same function share. */
+export interface Origin {
+  readonly label: string;
+  readonly site: string;
+}
+
+/** What few goroutines ever need: fields that the others do without. */
+class Rare {
+  label: string | null = null;
+  daemon = false;
+  outcome: Outcome | null = null;
+  done: Promise<unknown> | null = null;
+  resolve: (value: unknown) => void = () => {};
+  reject: (error: unknown) => void = () => {};
+}
 
 /**
  * A function that runs beside the others, as `go` started it.
@@ -14,19 +31,36 @@ type Outcome = { value: unknown } | { error: unknown };
  */
 export class Goroutine<T = unknown> {
   readonly id: number = ++lastId;
-  /** Shown in reports; the function's name at first. */
-  label: string;
-  /** Where a goroutine with this function was first created: `file:line:column`. */
-  readonly site: string;
-  /** Whether `unref` was called. */
-  daemon = false;
-  #outcome: Outcome | null = null;
-  #done: { promise: Promise<T>; resolve: (value: unknown) => void; reject: (error: unknown) => void } | null =
-    null;
+  readonly #origin: Origin;
+  #rare: Rare | null = null;
 
-  constructor(label: string, site: string) {
-    this.label = label;
-    this.site = site;
+  /** @internal */
+  constructor(origin: Origin) {
+    this.#origin = origin;
+  }
+
+  get #some(): Rare {
+    this.#rare ??= new Rare();
+    return this.#rare;
+  }
+
+  /** Shown in reports; the function's name, unless it is set. */
+  get label(): string {
+    return this.#rare?.label ?? this.#origin.label;
+  }
+
+  set label(label: string) {
+    this.#some.label = label;
+  }
+
+  /** Where a goroutine with this function was first created: `file:line:column`. */
+  get site(): string {
+    return this.#origin.site;
+  }
+
+  /** Whether `unref` was called. */
+  get daemon(): boolean {
+    return this.#rare?.daemon ?? false;
   }
 
   /**
@@ -34,18 +68,13 @@ export class Goroutine<T = unknown> {
    * responsibility for the error.
    */
   get done(): Promise<T> {
-    if (this.#done === null) {
-      let resolve!: (value: unknown) => void;
-      let reject!: (error: unknown) => void;
-      const promise = new Promise<T>((onValue, onError) => {
-        resolve = onValue as (value: unknown) => void;
-        reject = onError;
-      });
-      promise.catch(() => {});
-      this.#done = { promise, resolve, reject };
-      if (this.#outcome !== null) this.#settle(this.#outcome);
+    const rare = this.#some;
+    if (rare.done === null) {
+      rare.done = park<unknown>(rare);
+      rare.done.catch(() => {});
+      if (rare.outcome !== null) this.#settle(rare.outcome);
     }
-    return this.#done.promise;
+    return rare.done as Promise<T>;
   }
 
   /**
@@ -53,34 +82,39 @@ export class Goroutine<T = unknown> {
    * network keeps the process alive by itself, whoever waits.)
    */
   unref(): this {
-    this.daemon = true;
+    this.#some.daemon = true;
     return this;
   }
 
   /** @internal */
   start(fn: (...args: never[]) => unknown, args: unknown[]): void {
     live++;
-    queueMicrotask(() => {
-      try {
-        const result = (fn as (...args: unknown[]) => unknown)(...args);
-        if (result instanceof Promise) {
-          result.then(
-            (value) => this.#end({ value }),
-            (error) => this.#end({ error }),
-          );
-        } else {
-          this.#end({ value: result });
-        }
-      } catch (error) {
-        this.#end({ error });
-      }
-    });
+    queueMicrotask(() => this.#run(fn as (...args: unknown[]) => unknown, args));
+  }
+
+  #run(fn: (...args: unknown[]) => unknown, args: unknown[]): void {
+    try {
+      const result = fn(...args);
+      // Bound functions, not closures: these live as long as the goroutine, and keep nothing else.
+      if (result instanceof Promise) result.then(this.#succeed.bind(this), this.#fail.bind(this));
+      else this.#succeed(result);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #succeed(value: unknown): void {
+    this.#end({ value });
+  }
+
+  #fail(error: unknown): void {
+    this.#end({ error });
   }
 
   #end(outcome: Outcome): void {
     live--;
-    this.#outcome = outcome;
-    if (this.#done !== null) this.#settle(outcome);
+    this.#some.outcome = outcome;
+    if (this.#some.done !== null) this.#settle(outcome);
     else if ('error' in outcome) this.failed(outcome.error);
     this.ended();
   }
@@ -94,8 +128,8 @@ export class Goroutine<T = unknown> {
   protected ended(): void {}
 
   #settle(outcome: Outcome): void {
-    if ('error' in outcome) this.#done?.reject(outcome.error);
-    else this.#done?.resolve(outcome.value);
+    if ('error' in outcome) this.#some.reject(outcome.error);
+    else this.#some.resolve(outcome.value);
   }
 }
 
@@ -119,7 +153,7 @@ export class Goroutine<T = unknown> {
  */
 export function go<A extends unknown[], T>(fn: (...args: A) => T, ...args: A): Goroutine<Awaited<T>> {
   if (typeof fn !== 'function') throw new TypeError(`go: expected a function, got ${typeof fn}`);
-  const goroutine = new Goroutine<Awaited<T>>(fn.name, creationSite(fn, go));
+  const goroutine = new Goroutine<Awaited<T>>(originOf(fn, go));
   goroutine.start(fn as (...args: never[]) => unknown, args);
   return goroutine;
 }

@@ -1,12 +1,14 @@
+import type { Origin } from './goroutine.ts';
+
 /**
  * Where a goroutine was created, as `file.ts:40:7`. Taking a stack costs microseconds and its text memory, so one is
  * taken per function that is started, not per goroutine.
  */
-const sites = new WeakMap<object, string>();
+const origins = new WeakMap<object, Origin>();
 
-/** The frame of whoever called `callee` with `fn`. */
-export function creationSite(fn: object, callee: (...args: never[]) => unknown): string {
-  const known = sites.get(fn);
+/** Name and creation site of a goroutine that the caller of `callee` starts with `fn`. */
+export function originOf(fn: (...args: never[]) => unknown, callee: (...args: never[]) => unknown): Origin {
+  const known = origins.get(fn);
   if (known !== undefined) return known;
   const limit = Error.stackTraceLimit;
   Error.stackTraceLimit = 1;
@@ -15,6 +17,7 @@ export function creationSite(fn: object, callee: (...args: never[]) => unknown):
   Error.stackTraceLimit = limit;
   const frame = trace.stack?.split('\n')[1]?.trim() ?? '';
   const site = /\(?((?:file:\/\/|\/|node:|[A-Za-z]:)[^()]*:\d+:\d+)\)?$/.exec(frame)?.[1] ?? 'unknown';
-  sites.set(fn, site);
-  return site;
+  const origin = { label: fn.name, site };
+  origins.set(fn, origin);
+  return origin;
 }

@@ -18,7 +18,7 @@ function descriptorLimit(): number {
 
 /** The driver of this thread. */
 export function chooseDriver(): Driver {
-  const forced = process.env['GOPARK_DRIVER'];
+  const forced = process.env.GOPARK_DRIVER;
   if (forced !== undefined && forced !== '' && forced !== 'epoll') {
     throw new Error(`GOPARK_DRIVER=${forced}: this version of gopark has one driver, epoll`);
   }
