@@ -328,8 +328,7 @@ static napi_value flush_one(napi_env env, napi_callback_info info)
 	napi_value values[1];
 	slot_t *slot;
 	driver_t *driver = arguments(env, info, 1, values, &slot);
-	int32_t unsent;
-	return number(env, slot == NULL ? -EBADF : flush_slot(driver, slot, &unsent));
+	return number(env, slot == NULL ? -EBADF : flush_slot(driver, slot, &driver->header[H_UNSENT]));
 }
 
 /* shutdown(slot, how) */

@@ -37,7 +37,11 @@ function localEnd(address: string | undefined): { host: string; port: number } |
 function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return promise;
   return new Promise((resolve, reject) => {
-    const onAbort = () => reject(signal.reason);
+    if (signal.aborted) {
+      reject(abortReason(signal));
+      return;
+    }
+    const onAbort = () => reject(abortReason(signal));
     signal.addEventListener('abort', onAbort, { once: true });
     promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
   });
@@ -70,7 +74,7 @@ async function connectToAny(hosts: readonly string[], port: number, attempt: Att
     try {
       return await connect(host, port, attempt);
     } catch (error) {
-      if (!(error instanceof OpError)) throw error;
+      if (!(error instanceof OpError) || attempt.signal?.aborted) throw error;
       errors.push(error);
     }
   }

@@ -40,6 +40,8 @@ export interface Counts {
 const CLOSED = 1 << 0;
 const READ_SHUT = 1 << 1;
 const WRITE_SHUT = 1 << 2;
+/** closeWrite was called: earlier writes still go, new ones do not. */
+const SHUTTING = 1 << 7;
 /** The peer reset the connection, and a send was told: a later end of the stream is not an orderly one. */
 const RESET = 1 << 3;
 const STRICT = 1 << 4;
@@ -61,6 +63,8 @@ class Rare {
   /** Accepted for a caller who had gone. */
   readonly accepted: number[] = [];
   readonly shutdowns: ((result: number) => void)[] = [];
+  closeRead: Promise<void> | null = null;
+  closeWrite: Promise<void> | null = null;
   closing: Parked<void> | null = null;
   /** Bytes that `close` had to give up. */
   unsent = 0;
@@ -234,7 +238,7 @@ export class FD {
     return driver.mayBeReadable(this.slot) ? driver.tryAccept(this.slot) : -EAGAIN;
   }
 
-  /** A completion whose caller has gone: its bytes or its connection are the next caller's. */
+  /** A completion whose caller has gone, or never was: its bytes or its connection are the next caller's. */
   keep(op: Op, result: number, offset: number): void {
     if (op === OP_RECV && result > 0) {
       const slab = this.poller.driver.slab;
@@ -243,6 +247,11 @@ export class FD {
       if (this.closed) this.poller.driver.close(result);
       else this.#some.accepted.push(result);
     }
+  }
+
+  /** How much waits here unread: beyond a bound a multishot operation must stop. */
+  get kept(): number {
+    return this.#inbound?.length ?? this.#rare?.accepted.length ?? 0;
   }
 
   #keepInbound(bytes: Uint8Array): void {
@@ -263,11 +272,11 @@ export class FD {
     if (signal?.aborted) return Promise.reject(abortReason(signal));
     if (this.#writing === null || this.#writing.head === null) {
       const failure = this.takeWriteFailure();
-      if (failure !== FAILED_NOT) {
-        return Promise.reject(this.owner.error('write', failure, { bytesWritten: 0, ...this.takeUnsent() }));
-      }
+      if (failure !== FAILED_NOT) return Promise.reject(this.#writeError(failure));
+      if (this.#flags & SHUTTING) return Promise.reject(this.#writeError(EPIPE));
       if (this.#stageNow(p)) return settled(p.length);
     }
+    if (this.#flags & SHUTTING) return Promise.reject(this.#writeError(EPIPE));
     return this.writer.attemptOrPark(new WriteWaiter(this, p), signal);
   }
 
@@ -281,6 +290,10 @@ export class FD {
     if (driver.outboundLength(this.slot) + p.length > OUTBOUND_BOUND) return false;
     if (p.length > 0) driver.stage(this.slot, p, 0, p.length);
     return true;
+  }
+
+  #writeError(failure: Failure): Error {
+    return this.owner.error('write', failure, { bytesWritten: 0, ...this.takeUnsent() });
   }
 
   /** The hit path of a small write. */
@@ -314,8 +327,9 @@ export class FD {
   faulted(errno: number, bytesUnsent: number): void {
     if (errno === ECONNRESET) this.#flags |= RESET;
     const rare = this.#some;
-    rare.fault ??= { errno, bytesUnsent: 0, told: bytesUnsent === 0 };
+    rare.fault ??= { errno, bytesUnsent: 0, told: true };
     rare.fault.bytesUnsent += bytesUnsent;
+    if (bytesUnsent > 0) rare.fault.told = false;
   }
 
   flush(signal: AbortSignal | undefined): Promise<void> {
@@ -324,19 +338,28 @@ export class FD {
   }
 
   connected(signal: AbortSignal | undefined): Promise<void> {
+    if (signal?.aborted) return Promise.reject(abortReason(signal));
     return this.writer.park(new ConnectWaiter(), signal);
   }
 
   // Closing
 
-  async closeWrite(): Promise<void> {
-    if (!(this.#flags & (WRITE_SHUT | CLOSED)))
-      await this.writer.attemptOrPark(new DrainWaiter('close'), undefined);
-    await this.#shutdown('write', WRITE_SHUT);
+  /** Any number of times: it happens once. */
+  closeWrite(): Promise<void> {
+    if (this.closed) return Promise.reject(this.owner.error('close', FAILED_CLOSED));
+    const rare = this.#some;
+    this.#flags |= SHUTTING;
+    rare.closeWrite ??= this.writer
+      .attemptOrPark(new DrainWaiter('close'), undefined)
+      .then(() => this.#shutdown('write', WRITE_SHUT));
+    return rare.closeWrite;
   }
 
   closeRead(): Promise<void> {
-    return this.#shutdown('read', READ_SHUT);
+    if (this.closed) return Promise.reject(this.owner.error('close', FAILED_CLOSED));
+    const rare = this.#some;
+    rare.closeRead ??= this.#shutdown('read', READ_SHUT);
+    return rare.closeRead;
   }
 
   async #shutdown(how: 'read' | 'write', flag: number): Promise<void> {

@@ -14,6 +14,8 @@ const OPERATION = 0xff;
 /** The waiter of what is in flight has gone: it still completes, for nobody. */
 const CANCELLED = 1 << 8;
 const WRITING = 1 << 9;
+/** Bytes (or connections) that a multishot operation may bring ahead of their readers. */
+const MOST_KEPT = 64 * 1024;
 
 /**
  * One direction of an FD: its lock, which is a queue of parked calls, the one operation that the first of them has
@@ -74,8 +76,15 @@ export class PollDesc {
   }
 
   /** The driver's completion of what is in flight. */
-  completed(op: Op, result: number, offset: number): void {
+  completed(op: Op, result: number, offset: number, more: boolean): void {
     if (op !== (this.#state & OPERATION)) return;
+    if (more) {
+      // A multishot one stays in flight, whoever waits: what it brings goes by way of the FD.
+      this.fd.keep(op, result, offset);
+      this.#advance();
+      if (this.fd.kept > MOST_KEPT) this.#cancel();
+      return;
+    }
     const cancelled = (this.#state & CANCELLED) !== 0;
     this.#state &= WRITING;
     this.fd.poller.driver.release();
@@ -137,7 +146,7 @@ export class PollDesc {
   #advance(): void {
     for (let waiter = this.head; waiter !== null; waiter = this.head) {
       if (!waiter.attempt(this.fd)) {
-        this.#begin(waiter);
+        if (!this.busy) this.#begin(waiter);
         return;
       }
       this.#pop(waiter);

@@ -40,7 +40,7 @@ export class Poller implements CompletionReceiver {
     for (let i = 2 * fd.slot; i < 2 * fd.slot + 2; i++) if (this.deadlines[i] !== 0) this.deadlines[i] = 0;
   }
 
-  complete(op: Op, slot: number, generation: number, result: number, offset: number): void {
+  complete(op: Op, slot: number, generation: number, result: number, offset: number, more: boolean): void {
     const fd = this.#fds[slot];
     if (fd === null || fd === undefined || this.#generations[slot] !== generation) return;
     switch (op) {
@@ -48,12 +48,12 @@ export class Poller implements CompletionReceiver {
       case OP_READABLE:
       case OP_ACCEPT:
       case OP_LISTEN:
-        fd.reading.completed(op, result, offset);
+        fd.reading.completed(op, result, offset, more);
         break;
       case OP_WRITABLE:
       case OP_DRAIN:
       case OP_CONNECT:
-        fd.writer.completed(op, result, offset);
+        fd.writer.completed(op, result, offset, false);
         break;
       case OP_SHUTDOWN:
         fd.shutdownCompleted(result);

@@ -4,6 +4,9 @@ import type { FD } from './fd.ts';
 import { DIRECT_SIZE } from './limits.ts';
 import { Waiter } from './waiter.ts';
 
+/** Takes the place of a buffer that was transferred away. */
+const NOTHING = new Uint8Array(0);
+
 /** A parked `read`. */
 export class ReadWaiter extends Waiter {
   declare resolve: (value: number | null) => void;
@@ -42,7 +45,7 @@ export class ReadWaiter extends Waiter {
       const p = this.#p;
       // A detached or shrunken buffer loses nothing: its bytes are the next reader's.
       const fits = p.length === this.#length;
-      const count = fd.deliver(fits ? p : p.subarray(0, 0), offset, result);
+      const count = fd.deliver(fits ? p : NOTHING, offset, result);
       if (fits) this.resolve(count);
       else this.fail(fd, FAILED_DETACHED);
       return true;

@@ -52,6 +52,10 @@ export class WriteWaiter extends Waiter {
   }
 
   completed(fd: FD, result: number): boolean {
+    if (result >= 0 && this.#strict && this.#written === this.#length) {
+      this.resolve(this.#length);
+      return true;
+    }
     if (result >= 0) return this.#go(fd);
     // A fault has been told to the FD before: that is where its count of lost bytes is.
     const failure = fd.takeWriteFailure();
@@ -107,8 +111,8 @@ export class WriteWaiter extends Waiter {
       driver.stage(slot, this.#p, this.#written, this.#written + count);
       this.#written += count;
     }
-    if (this.#strict) driver.flushNow(slot);
-    return this.#written === this.#length && (!this.#strict || driver.outboundLength(slot) === 0);
+    // The strict form settles by way of the driver: a fault of this very flush comes before its completion.
+    return this.#written === this.#length && !this.#strict;
   }
 }
 

@@ -37,18 +37,22 @@ export const failureCounts = { errors: 0, panics: 0 };
 
 const LINE_INTERVAL = 1000;
 const reasons = new WeakSet<object>();
+/** `abort('stop')`: told apart by value only, so no more of them are remembered than a program plausibly has. */
+const primitiveReasons = new Set<unknown>();
+const MOST_PRIMITIVES = 100;
 const lines = new Map<string, { printed: number; suppressed: number }>();
 
 /** Remembers that an operation rejected with this reason of an AbortSignal: whatever it is, it is not a bug. */
 export function abortReason(signal: AbortSignal): unknown {
   const reason: unknown = signal.reason;
   if (typeof reason === 'object' && reason !== null) reasons.add(reason);
+  else if (primitiveReasons.size < MOST_PRIMITIVES) primitiveReasons.add(reason);
   return reason;
 }
 
 function isInputOutput(error: unknown): boolean {
   if (error instanceof IOError) return true;
-  if (typeof error !== 'object' || error === null) return false;
+  if (typeof error !== 'object' || error === null) return primitiveReasons.has(error);
   if (reasons.has(error)) return true;
   return error instanceof DOMException && (error.name === 'AbortError' || error.name === 'TimeoutError');
 }

@@ -1,5 +1,6 @@
 import { nextTurn } from './budget.ts';
 import { now } from './clock.ts';
+import { abortReason } from './failures.ts';
 import { type Timer, timers } from './timers.ts';
 
 class Sleep implements Timer {
@@ -52,7 +53,7 @@ export function sleep(ms: number, options?: { signal?: AbortSignal }): Promise<v
     return Promise.reject(new RangeError(`sleep: expected milliseconds, got ${String(ms)}`));
   }
   const signal = options?.signal;
-  if (signal?.aborted) return Promise.reject(signal.reason);
+  if (signal?.aborted) return Promise.reject(abortReason(signal));
   if (ms <= 0) return nextTurn();
   return new Promise((resolve, reject) => {
     const timer = new Sleep(() => {
@@ -61,7 +62,7 @@ export function sleep(ms: number, options?: { signal?: AbortSignal }): Promise<v
     });
     const onAbort = () => {
       timers.delete(timer);
-      reject(signal?.reason);
+      reject(abortReason(signal!));
     };
     signal?.addEventListener('abort', onAbort, { once: true });
     timers.set(timer, now() + ms);

@@ -43,6 +43,7 @@ import {
   H_OUT_OFFSET,
   H_REFERENCED,
   H_SEGMENTS_USED,
+  H_UNSENT,
   K_ACCEPTED,
   K_CONNECTED,
   K_READABLE,
@@ -175,9 +176,10 @@ export class EpollDriver implements Driver {
   }
 
   close(slot: number): void {
+    // First, because what it waits for is not an operation of the FD's.
+    this.#dropRemainder(slot);
     for (const [flag, op] of WANTED) this.#cancelWanted(slot, flag, op);
     this.#cancelDrain(slot);
-    this.#dropRemainder(slot);
     const words = this.#words;
     const base = this.#base(slot);
     words[base + S_OUT_HEAD] = -1;
@@ -284,7 +286,7 @@ export class EpollDriver implements Driver {
     if (this.#words[base + S_OUT_HEAD]! < 0) return;
     const total = this.#words[base + S_OUT_LENGTH]!;
     const sent = this.#native.flushSlot(slot);
-    if (sent < 0) this.#later(this.#faulted(slot, -sent, total));
+    if (sent < 0) this.#later(this.#faulted(slot, -sent, this.#words[H_UNSENT]!));
     else if (sent < total) this.#keepRemainder(slot, sent);
   }
 
