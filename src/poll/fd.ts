@@ -284,8 +284,8 @@ export class FD {
   tryWrite(p: Uint8Array): boolean {
     if (this.#writing !== null && this.#writing.head !== null) return false;
     const failure = this.takeWriteFailure();
-    if (failure !== FAILED_NOT)
-      throw this.owner.error('write', failure, { bytesWritten: 0, ...this.takeUnsent() });
+    if (failure !== FAILED_NOT) throw this.#writeError(failure);
+    if (this.#flags & SHUTTING) throw this.#writeError(EPIPE);
     const { driver } = this.poller;
     if (driver.outboundLength(this.slot) + p.length > OUTBOUND_BOUND) return false;
     if (p.length > 0) driver.stage(this.slot, p, 0, p.length);
