@@ -32,8 +32,14 @@ export async function withPair<C extends Conn>(
   makePair: MakePair<C>,
   use: (pair: Pair<C>) => Promise<void>,
   options?: TCPOptions,
+  signal?: AbortSignal,
 ): Promise<void> {
   const pair = await makePair(options);
+  // A test that ran out of time must not keep its file waiting.
+  signal?.addEventListener('abort', () => {
+    pair.a.closeNow();
+    pair.b.closeNow();
+  });
   try {
     await use(pair);
   } finally {
