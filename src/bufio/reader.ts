@@ -174,7 +174,11 @@ export class Reader implements NonblockingReader, ByteScanner, RuneScanner, Writ
     this.#checkFree();
     this.#lastByte = -1;
     this.#lastRune = 0;
-    return this.#now((ended) => this.#view(n, ended));
+    try {
+      return this.#now((ended) => this.#view(n, ended));
+    } catch (error) {
+      throw this.#failed(error, this.#copyBuffered());
+    }
   }
 
   /**

@@ -28,7 +28,11 @@ export const finalToken: unique symbol = Symbol('finalToken');
  * const needMore: SplitResult = [0, null];
  * ```
  */
-export type SplitResult = readonly [advance: number, token?: Uint8Array | null, end?: typeof finalToken];
+export type SplitResult = readonly [
+  advance: number,
+  token?: Uint8Array | null | undefined,
+  end?: typeof finalToken | undefined,
+];
 
 /**
  * Cuts the next token off the front of `data`, the bytes buffered and not yet consumed. `atEnd` says that no more
