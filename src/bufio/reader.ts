@@ -77,6 +77,8 @@ export class Reader implements NonblockingReader, ByteScanner, RuneScanner, Writ
   /** The size of what unreadRune would give back, else 0. */
   #lastRune = 0;
   #busy = false;
+  /** waitReadable came upon the end of a plain source; the next call that asks is told. */
+  #endSeen = false;
 
   /**
    * Reads from `source` through a buffer of `size` bytes (default 4096, at least 16). Where `source` already is a
@@ -111,6 +113,7 @@ export class Reader implements NonblockingReader, ByteScanner, RuneScanner, Writ
     this.#release();
     this.#source = source;
     this.#nonblocking = asNonblocking(source);
+    this.#endSeen = false;
     this.#lastByte = -1;
     this.#lastRune = 0;
   }
@@ -145,9 +148,13 @@ export class Reader implements NonblockingReader, ByteScanner, RuneScanner, Writ
 
   /** Resolves when a read has something to give: bytes, the end or an error. Rejects with the source's error. */
   waitReadable(): Promise<void> {
-    if (this.#start < this.#end) return resolvedVoid;
+    if (this.#start < this.#end || this.#endSeen) return resolvedVoid;
+    if (this.#busy) return Promise.reject(new ConcurrentUseError('the buffered reader'));
     if (this.#nonblocking !== null) return this.#nonblocking.waitReadable();
-    return this.#wait(() => true).then(() => undefined);
+    return this.#wait((ended) => {
+      this.#endSeen = ended;
+      return true;
+    }).then(() => undefined);
   }
 
   /**
@@ -397,6 +404,10 @@ export class Reader implements NonblockingReader, ByteScanner, RuneScanner, Writ
   /** Asks the source without waiting. true: bytes came; false: the end; undefined: not without waiting. */
   #tryFill(): boolean | undefined {
     const source = this.#nonblocking;
+    if (this.#endSeen) {
+      this.#endSeen = false;
+      return false;
+    }
     if (source === null) return undefined;
     for (let i = 0; i < emptyReadsAllowed; i++) {
       const room = this.#room();
@@ -450,6 +461,9 @@ export class Reader implements NonblockingReader, ByteScanner, RuneScanner, Writ
             continue;
           }
           more = now;
+        } else if (this.#endSeen) {
+          this.#endSeen = false;
+          more = false;
         } else {
           const room = this.#room();
           const n = await this.#source.read(room);
@@ -476,7 +490,7 @@ export class Reader implements NonblockingReader, ByteScanner, RuneScanner, Writ
   }
 
   #tryDirect(p: Uint8Array): number | null | undefined {
-    if (this.#nonblocking === null) return undefined;
+    if (this.#nonblocking === null) return this.#tryFill() === false ? null : undefined;
     const n = this.#nonblocking.tryRead(p);
     if (typeof n === 'number') this.#noteDirect(p, n);
     return n;
