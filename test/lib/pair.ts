@@ -27,22 +27,24 @@ export function tcpPairs(network: 'tcp4' | 'tcp6'): MakePair<TCPConn> {
 
 export const tcpPair: MakePair<TCPConn> = tcpPairs('tcp4');
 
+const WATCHDOG = 15_000;
+
 /** Runs `use` with a fresh pair and closes both ends, whatever happens. */
 export async function withPair<C extends Conn>(
   makePair: MakePair<C>,
   use: (pair: Pair<C>) => Promise<void>,
   options?: TCPOptions,
-  signal?: AbortSignal,
 ): Promise<void> {
   const pair = await makePair(options);
-  // A test that ran out of time must not keep its file waiting.
-  signal?.addEventListener('abort', () => {
+  // A test that hangs must not keep its file waiting.
+  const watchdog = setTimeout(() => {
     pair.a.closeNow();
     pair.b.closeNow();
-  });
+  }, WATCHDOG).unref();
   try {
     await use(pair);
   } finally {
+    clearTimeout(watchdog);
     pair.a.closeNow();
     pair.b.closeNow();
   }

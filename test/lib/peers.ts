@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { type Reader, readFull, type Writer } from 'gopark/io';
-import type { Conn } from 'gopark/net';
+import type { Conn, OpError } from 'gopark/net';
 import { sameBytes, text } from './bytes.ts';
 
 const CHUNK = 1024;
@@ -48,22 +48,22 @@ export async function readExactly(conn: Reader, count: number): Promise<Uint8Arr
 }
 
 /** Writes `p` again and again until that fails. The error. */
-export async function writeForever(conn: Conn, p: Uint8Array): Promise<Error & Record<string, unknown>> {
+export async function writeForever(conn: Conn, p: Uint8Array): Promise<OpError> {
   try {
     for (;;) await conn.write(p);
   } catch (error) {
-    return error as Error & Record<string, unknown>;
+    return error as OpError;
   }
 }
 
 /** Reads until that fails or the stream ends. The error, null at the end. */
-export async function readForever(conn: Conn): Promise<(Error & Record<string, unknown>) | null> {
+export async function readForever(conn: Conn): Promise<OpError | null> {
   const p = new Uint8Array(CHUNK);
   try {
     while ((await conn.read(p)) !== null);
     return null;
   } catch (error) {
-    return error as Error & Record<string, unknown>;
+    return error as OpError;
   }
 }
 

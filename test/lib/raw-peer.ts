@@ -35,15 +35,23 @@ export async function acceptRaw(options: TCPOptions = {}): Promise<RawPair> {
   return { conn, raw };
 }
 
+const WATCHDOG = 15_000;
+
 /** Runs `use` and puts both ends away. */
 export async function withRaw(
   pair: Promise<RawPair>,
   use: (conn: TCPConn, raw: Socket) => Promise<void>,
 ): Promise<void> {
   const { conn, raw } = await pair;
+  // A test that hangs must not keep its file waiting.
+  const watchdog = setTimeout(() => {
+    conn.closeNow();
+    raw.destroy();
+  }, WATCHDOG).unref();
   try {
     await use(conn, raw);
   } finally {
+    clearTimeout(watchdog);
     conn.closeNow();
     raw.destroy();
   }
@@ -53,6 +61,7 @@ export async function withRaw(
 export async function collect(raw: Socket): Promise<Uint8Array> {
   const parts: Buffer[] = [];
   raw.on('data', (part) => parts.push(part));
+  raw.resume();
   if (!raw.readableEnded && !raw.destroyed) {
     await new Promise<void>((resolve) => {
       raw.once('end', resolve);

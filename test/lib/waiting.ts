@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { setImmediate as immediate } from 'node:timers/promises';
+import type { OpError } from 'gopark/net';
 
 /** Lets the event loop go round `count` times: everything that is ready by then has happened. */
 export async function turns(count: number): Promise<void> {
@@ -47,13 +48,13 @@ export async function stillPending<T>(promise: Promise<T>, what: string): Promis
   assert.equal(watched.outcome.state, 'pending', `${what} should still wait`);
 }
 
-/** The error that a promise rejects with. */
-export async function rejection(promise: Promise<unknown>): Promise<Error & Record<string, unknown>> {
+/** The error that a promise rejects with. In these tests almost always an OpError: typed so, never checked here. */
+export async function rejection(promise: Promise<unknown>): Promise<OpError> {
   try {
     const value = await promise;
     assert.fail(`resolved with ${String(value)} instead of rejecting`);
   } catch (error) {
-    return error as Error & Record<string, unknown>;
+    return error as OpError;
   }
 }
 
