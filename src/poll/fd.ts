@@ -349,8 +349,14 @@ export class FD {
     if (this.closed) return Promise.reject(this.owner.error('close', FAILED_CLOSED));
     const rare = this.#some;
     this.#flags |= SHUTTING;
+    // Whom the deadline strikes while the chain drains may try again.
+    const failed = (error: unknown) => {
+      rare.closeWrite = null;
+      throw error;
+    };
     rare.closeWrite ??= this.writer
       .attemptOrPark(new DrainWaiter('close'), undefined)
+      .catch(failed)
       .then(() => this.#shutdown('write', WRITE_SHUT));
     return rare.closeWrite;
   }

@@ -1,5 +1,5 @@
 import { OP_CONNECT, OP_DRAIN, OP_WRITABLE, type Op } from './driver.ts';
-import { EAGAIN, FAILED_DETACHED, FAILED_NOT, type Failure } from './errno.ts';
+import { EAGAIN, FAILED_DEADLINE, FAILED_DETACHED, FAILED_NOT, type Failure } from './errno.ts';
 import type { FD } from './fd.ts';
 import { DIRECT_SIZE, OUTBOUND_BOUND } from './limits.ts';
 import { Waiter } from './waiter.ts';
@@ -144,7 +144,9 @@ export class DrainWaiter extends Waiter {
 
   completed(fd: FD, result: number): boolean {
     const failure = fd.takeWriteFailure();
-    if (failure !== FAILED_NOT) this.fail(fd, failure);
+    // A deadline that passed on the way changes nothing: everything went.
+    const failed = failure !== FAILED_NOT && (failure !== FAILED_DEADLINE || result < 0);
+    if (failed) this.fail(fd, failure);
     else if (result < 0) this.fail(fd, -result);
     else this.resolve();
     return true;
