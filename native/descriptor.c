@@ -245,10 +245,7 @@ static napi_value accept_now(napi_env env, napi_callback_info info)
 
 static int64_t receive_now(slot_t *slot, void *memory, size_t size)
 {
-	ssize_t count;
-	do {
-		count = recv(slot->fd, memory, size, 0);
-	} while (count < 0 && errno == EINTR);
+	ssize_t count = receive_bytes(slot->fd, memory, size, 0);
 	if (count < (ssize_t)size && !(slot->flags & F_PEER_CLOSED))
 		slot->flags &= ~F_READABLE;
 	if (count < 0 && errno == EAGAIN)
@@ -293,7 +290,7 @@ static napi_value peek(napi_env env, napi_callback_info info)
 	char byte;
 	if (slot == NULL)
 		return number(env, -EBADF);
-	int64_t result = outcome(recv(slot->fd, &byte, 1, MSG_PEEK));
+	int64_t result = outcome(receive_bytes(slot->fd, &byte, 1, MSG_PEEK));
 	if (result == -EAGAIN)
 		slot->flags &= ~F_READABLE;
 	return number(env, result);
@@ -313,10 +310,7 @@ static napi_value send_from(napi_env env, napi_callback_info info)
 	if (napi_get_typedarray_info(env, values[1], NULL, &length, &memory, NULL, NULL) != napi_ok || from < 0 || from > to ||
 	    (size_t)to > length)
 		return number(env, -EFAULT);
-	ssize_t count;
-	do {
-		count = send(slot->fd, (uint8_t *)memory + from, to - from, MSG_NOSIGNAL);
-	} while (count < 0 && errno == EINTR);
+	ssize_t count = send_bytes(slot->fd, (uint8_t *)memory + from, to - from);
 	if (count < to - from)
 		slot->flags &= ~F_WRITABLE;
 	return number(env, outcome(count));

@@ -14,6 +14,7 @@ enum {
 	ROUND_BUDGET_NS = 10 * 1000 * 1000, /* after this long timers, files and others have their turn */
 	SMALLEST_RECV = 4096,               /* ask for at least this much: the rest waits in memory, not in a system call */
 	CHAIN_VECTORS = 64,
+	WORTH_ANOTHER_ROUND = 8, /* after fewer completions it is libuv's turn to look, which it does anyway */
 };
 
 static int64_t monotonic_ns(void)
@@ -53,10 +54,7 @@ static void receive(driver_t *driver, slot_t *slot)
 		retry_later(driver, slot);
 		return;
 	}
-	ssize_t count;
-	do {
-		count = recv(slot->fd, driver->slab + offset, most, 0);
-	} while (count < 0 && errno == EINTR);
+	ssize_t count = receive_bytes(slot->fd, driver->slab + offset, most, 0);
 	if (count < most && !(slot->flags & F_PEER_CLOSED))
 		slot->flags &= ~F_READABLE;
 	if (count < 0) {
@@ -174,14 +172,14 @@ int32_t flush_slot(driver_t *driver, slot_t *slot, int32_t *unsent)
 			next = segment->next;
 		}
 		ssize_t count;
-		do {
-			if (used == 1) {
-				count = send(slot->fd, vectors[0].iov_base, vectors[0].iov_len, MSG_NOSIGNAL);
-			} else {
-				struct msghdr message = { .msg_iov = vectors, .msg_iovlen = used };
+		if (used == 1) {
+			count = send_bytes(slot->fd, vectors[0].iov_base, vectors[0].iov_len);
+		} else {
+			struct msghdr message = { .msg_iov = vectors, .msg_iovlen = used };
+			do {
 				count = sendmsg(slot->fd, &message, MSG_NOSIGNAL);
-			}
-		} while (count < 0 && errno == EINTR);
+			} while (count < 0 && errno == EINTR);
+		}
 		if (count < 0 && errno != EAGAIN) {
 			*unsent = total - sent;
 			slot->out_head = slot->out_tail = -1;
@@ -269,7 +267,7 @@ static void run_rounds(driver_t *driver)
 			break;
 		if (!flush_and_report(driver))
 			break;
-		if (driver->closing || (found == 0 && driver->retries == 0) || monotonic_ns() >= end)
+		if (driver->closing || (found < WORTH_ANOTHER_ROUND && driver->retries == 0) || monotonic_ns() >= end)
 			break;
 	}
 	napi_close_handle_scope(driver->env, scope);

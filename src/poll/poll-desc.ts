@@ -14,6 +14,8 @@ const OPERATION = 0xff;
 /** The waiter of what is in flight has gone: it still completes, for nobody. */
 const CANCELLED = 1 << 8;
 const WRITING = 1 << 9;
+/** A deadline is set: the array of deadlines need not be asked otherwise. */
+const LIMITED = 1 << 10;
 /** Bytes (or connections) that a multishot operation may bring ahead of their readers. */
 const MOST_KEPT = 64 * 1024;
 
@@ -57,8 +59,7 @@ export class PollDesc {
       while (last.next !== null) last = last.next;
       last.next = waiter;
     }
-    const deadline = this.deadline;
-    if (deadline !== 0) this.#arm(deadline);
+    if (this.#state & LIMITED) this.#arm(this.deadline);
   }
 
   /** Settles at once where that is possible, else parks. With others in the queue it takes its place there. */
@@ -86,7 +87,7 @@ export class PollDesc {
       return;
     }
     const cancelled = (this.#state & CANCELLED) !== 0;
-    this.#state &= WRITING;
+    this.#state &= WRITING | LIMITED;
     this.fd.poller.driver.release();
     const waiter = this.head;
     if (cancelled) {
@@ -171,13 +172,13 @@ export class PollDesc {
 
   /** Whether the deadline has passed. "Exactly now" counts as passed. */
   get expired(): boolean {
-    const deadline = this.deadline;
-    return deadline !== 0 && deadline <= now();
+    return (this.#state & LIMITED) !== 0 && this.deadline <= now();
   }
 
   /** Extending is a store: the timer notices when it fires, and nobody parked needs none. */
   setDeadline(at: number): void {
     this.fd.poller.deadlines[this.#deadlineIndex] = at === 0 ? 0 : Math.max(at, LONG_AGO);
+    this.#state = at === 0 ? this.#state & ~LIMITED : this.#state | LIMITED;
     if (at === 0 || this.head === null) return;
     if (at > now()) this.#arm(at);
     // Whoever moves it forward again before the waiter would have run has seen no timeout.
