@@ -1,6 +1,7 @@
 import { ArgumentRangeError } from '../io/index.ts';
 import { type Poller, threadPoller } from '../poll/index.ts';
 import { abortReason } from '../runtime/failures.ts';
+import { onAbort } from '../runtime/signal.ts';
 import { TCPAddr } from './addr.ts';
 import type { CallOptions } from './conn.ts';
 import { DeadlineExceededError, OpError, operationError } from './errors.ts';
@@ -41,9 +42,9 @@ function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined):
       reject(abortReason(signal));
       return;
     }
-    const onAbort = () => reject(abortReason(signal));
-    signal.addEventListener('abort', onAbort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+    const aborted = () => reject(abortReason(signal));
+    onAbort(signal, aborted);
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', aborted));
   });
 }
 

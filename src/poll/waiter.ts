@@ -1,5 +1,6 @@
 import { abortReason } from '../runtime/failures.ts';
 import type { Parked } from '../runtime/park.ts';
+import { onAbort } from '../runtime/signal.ts';
 import type { Op } from './driver.ts';
 import type { Failure } from './errno.ts';
 import type { FD } from './fd.ts';
@@ -40,7 +41,7 @@ export class AbortLink {
     this.#signal = signal;
     this.#desc = desc;
     this.#waiter = waiter;
-    signal.addEventListener('abort', this, { once: true });
+    onAbort(signal, this);
   }
 
   handleEvent(): void {

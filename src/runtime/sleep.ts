@@ -1,6 +1,7 @@
 import { nextTurn } from './budget.ts';
 import { now } from './clock.ts';
 import { abortReason } from './failures.ts';
+import { onAbort } from './signal.ts';
 import { type Timer, timers } from './timers.ts';
 
 class Sleep implements Timer {
@@ -57,14 +58,14 @@ export function sleep(ms: number, options?: { signal?: AbortSignal }): Promise<v
   if (ms <= 0) return nextTurn();
   return new Promise((resolve, reject) => {
     const timer = new Sleep(() => {
-      signal?.removeEventListener('abort', onAbort);
+      signal?.removeEventListener('abort', aborted);
       resolve();
     });
-    const onAbort = () => {
+    const aborted = () => {
       timers.delete(timer);
       reject(abortReason(signal!));
     };
-    signal?.addEventListener('abort', onAbort, { once: true });
+    if (signal !== undefined) onAbort(signal, aborted);
     timers.set(timer, now() + ms);
   });
 }
