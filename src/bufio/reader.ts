@@ -70,6 +70,8 @@ export class Reader implements NonblockingReader, ByteScanner, RuneScanner, Writ
   #nonblocking: NonblockingReader | null;
   readonly #size: number;
   #buffer: Uint8Array<ArrayBuffer> = none;
+  /** The memory of #buffer: asking an array for it costs as much as making a view. */
+  #memory: ArrayBuffer = none.buffer;
   #start = 0;
   #end = 0;
   /** What unreadByte would give back, else -1. */
@@ -235,7 +237,7 @@ export class Reader implements NonblockingReader, ByteScanner, RuneScanner, Writ
     if (this.#start > 0) {
       this.#start--;
     } else {
-      this.#buffer = this.#buffer === none ? takeBuffer(this.#size) : this.#buffer;
+      if (this.#buffer === none) this.#use(takeBuffer(this.#size));
       this.#end = 1;
     }
     this.#buffer[this.#start] = this.#lastByte;
@@ -302,6 +304,11 @@ export class Reader implements NonblockingReader, ByteScanner, RuneScanner, Writ
    * source fails. Both carry what was consumed in `partial`.
    */
   readBytes(delimiter: Delimiter, options?: { limit?: number }): Promise<Uint8Array | null> {
+    if (options === undefined) {
+      const start = this.#start;
+      const end = this.#takeThrough(delimiter, Number.POSITIVE_INFINITY);
+      if (end >= 0) return Promise.resolve(this.#buffer.slice(start, end));
+    }
     return this.#readThrough(delimiter, options?.limit ?? Number.POSITIVE_INFINITY, (search, piece) =>
       join(search, piece),
     );
@@ -309,6 +316,11 @@ export class Reader implements NonblockingReader, ByteScanner, RuneScanner, Writ
 
   /** `readBytes` as text: UTF-8, bad bytes as U+FFFD. `limit` counts bytes, `partial` is bytes. */
   readString(delimiter: Delimiter, options?: { limit?: number }): Promise<string | null> {
+    if (options === undefined) {
+      const start = this.#start;
+      const end = this.#takeThrough(delimiter, Number.POSITIVE_INFINITY);
+      if (end >= 0) return Promise.resolve(decodeText(this.#buffer, start, end));
+    }
     return this.#readThrough(delimiter, options?.limit ?? Number.POSITIVE_INFINITY, (search, piece) => {
       const bytes = search.chunks.length === 0 ? piece : join(search, piece);
       return decodeText(bytes, 0, bytes.length);
@@ -322,6 +334,12 @@ export class Reader implements NonblockingReader, ByteScanner, RuneScanner, Writ
    */
   readLine(options?: { limit?: number }): Promise<Uint8Array | null> {
     const limit = options?.limit ?? defaultLineLimit;
+    const start = this.#start;
+    const end = this.#takeThrough(newline, limit);
+    if (end >= 0) {
+      const isPair = end - 2 >= start && this.#buffer[end - 2] === carriageReturn;
+      return Promise.resolve(new Uint8Array(this.#memory, start, end - start - (isPair ? 2 : 1)));
+    }
     // The ending is not part of the line, and a lone \r may be one.
     return this.#readThrough(newline, limit + 2, (search, piece) => {
       const bytes = search.chunks.length === 0 ? piece : join(search, piece);
@@ -381,18 +399,23 @@ export class Reader implements NonblockingReader, ByteScanner, RuneScanner, Writ
     if (this.#busy) throw new ConcurrentUseError('the buffered reader');
   }
 
+  #use(buffer: Uint8Array<ArrayBuffer>): void {
+    this.#buffer = buffer;
+    this.#memory = buffer.buffer;
+  }
+
   /** Gives an empty buffer back. */
   #release(): void {
     if (this.#start !== this.#end || this.#buffer === none) return;
     giveBuffer(this.#buffer);
-    this.#buffer = none;
+    this.#use(none);
     this.#start = 0;
     this.#end = 0;
   }
 
   /** The free part of the buffer, with what is buffered moved to the front. */
   #room(): Uint8Array {
-    if (this.#buffer === none) this.#buffer = takeBuffer(this.#size);
+    if (this.#buffer === none) this.#use(takeBuffer(this.#size));
     if (this.#start > 0) {
       if (this.#start < this.#end) this.#buffer.copyWithin(0, this.#start, this.#end);
       this.#end -= this.#start;
@@ -517,7 +540,7 @@ export class Reader implements NonblockingReader, ByteScanner, RuneScanner, Writ
   #copyOut(p: Uint8Array): number | undefined {
     const n = Math.min(p.length, this.#end - this.#start);
     if (n === 0) return undefined;
-    p.set(new Uint8Array(this.#buffer.buffer, this.#start, n));
+    p.set(new Uint8Array(this.#memory, this.#start, n));
     this.#start += n;
     this.#lastByte = this.#buffer[this.#start - 1]!;
     this.#lastRune = 0;
@@ -575,7 +598,27 @@ export class Reader implements NonblockingReader, ByteScanner, RuneScanner, Writ
     this.#start = to;
     this.#lastByte = buffer[to - 1]!;
     this.#lastRune = 0;
-    return new Uint8Array(buffer.buffer, start, to - start);
+    return new Uint8Array(this.#memory, start, to - start);
+  }
+
+  /**
+   * The short way: consumes up to and including a delimiter that is buffered and within `limit`, and gives the index
+   * behind it. -1 for everything else, wrong arguments included: the long way deals with those.
+   */
+  #takeThrough(delimiter: Delimiter, limit: number): number {
+    if (this.#busy) return -1;
+    let byte: number;
+    try {
+      byte = delimiterByte(delimiter);
+    } catch {
+      return -1;
+    }
+    const at = this.#find(byte, this.#start);
+    if (at < 0 || !(at + 1 - this.#start <= limit)) return -1;
+    this.#start = at + 1;
+    this.#lastByte = byte;
+    this.#lastRune = 0;
+    return at + 1;
   }
 
   #slicing(byte: number): (ended: boolean) => Uint8Array | null | undefined {

@@ -117,6 +117,8 @@ export class Scanner implements AsyncIterable<string> {
   #split: SplitFunction = scanLines;
   #settings: Settings = defaults;
   #buffer: Uint8Array = none;
+  /** The memory of #buffer, kept because asking an array for it costs as much as making a view; null: ask. */
+  #memory: ArrayBuffer | null = none.buffer;
   #start = 0;
   #end = 0;
   #tokenStart = 0;
@@ -206,9 +208,11 @@ export class Scanner implements AsyncIterable<string> {
   /** A view of the current token, valid until the next `scan` or `tryScan`; empty when there is none. */
   bytes(): Uint8Array {
     if (this.#token !== null) return this.#token;
-    const buffer = this.#buffer;
     const start = this.#tokenStart;
-    return new Uint8Array(buffer.buffer, buffer.byteOffset + start, this.#tokenEnd - start);
+    const memory = this.#memory;
+    // An array of the caller's may begin anywhere in its memory.
+    if (memory === null) return this.#buffer.subarray(start, this.#tokenEnd);
+    return new Uint8Array(memory, start, this.#tokenEnd - start);
   }
 
   /** The current token as text: UTF-8, bad bytes as U+FFFD. Empty when there is none. */
@@ -375,8 +379,18 @@ export class Scanner implements AsyncIterable<string> {
     this.#end = 0;
     this.#scanned = 0;
     if (buffer === none) return;
-    this.#buffer = none;
+    this.#use(none);
     if (buffer !== this.#settings.own) giveBuffer(buffer as Uint8Array<ArrayBuffer>);
+  }
+
+  #use(buffer: Uint8Array<ArrayBuffer>): void {
+    this.#buffer = buffer;
+    this.#memory = buffer.buffer;
+  }
+
+  #useOwn(buffer: Uint8Array): void {
+    this.#buffer = buffer;
+    this.#memory = null;
   }
 
   /** The free part of a buffer that has one: larger if need be, never beyond the limit. */
@@ -384,12 +398,13 @@ export class Scanner implements AsyncIterable<string> {
     const { first, max, own } = this.#settings;
     const length = this.#end - this.#start;
     if (this.#buffer === none) {
-      this.#buffer = own ?? takeBuffer(Math.min(first, max));
+      if (own === null) this.#use(takeBuffer(Math.min(first, max)));
+      else this.#useOwn(own);
     } else if (length === this.#buffer.length) {
       const larger = takeBuffer(Math.min(length * 2, max));
       larger.set(this.#buffer);
       if (this.#buffer !== own) giveBuffer(this.#buffer as Uint8Array<ArrayBuffer>);
-      this.#buffer = larger;
+      this.#use(larger);
     } else if (this.#start > 0) {
       if (length > 0) this.#buffer.copyWithin(0, this.#start, this.#end);
       this.#start = 0;
