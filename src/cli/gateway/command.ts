@@ -1,0 +1,39 @@
+import { parseArgs } from 'node:util';
+import { demoOptions, parseDemo, runDemo } from '../demo/index.ts';
+import { descriptorShortage } from '../lib/descriptor-limit.ts';
+import { Gateway } from './gateway.ts';
+import { gatewayArguments, gatewayOptions, gatewayUsage, UsageError } from './options.ts';
+
+/** `gopark gateway ...`: the exit code. */
+export async function gatewayCommand(args: string[]): Promise<number> {
+  const { values } = parse(args);
+  if (values.help) {
+    console.log(gatewayUsage);
+    return 0;
+  }
+  const options = gatewayOptions(values);
+  if (values.demo) return runDemo(options, parseDemo(values));
+  const shortage = descriptorShortage(options.maxConnections);
+  if (shortage !== null) {
+    console.error(`gopark gateway: ${shortage}\nThe option is --max-connections.`);
+    return 1;
+  }
+  const stopped = new Promise<NodeJS.Signals>((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, resolve);
+  });
+  const gateway = await Gateway.start(options);
+  console.log(`listening on ${gateway.addr}`);
+  const signal = await stopped;
+  console.log(`${signal}: draining ${gateway.counters.connections} connections`);
+  await gateway.shutdown();
+  return 0;
+}
+
+function parse(args: string[]): { values: Record<string, unknown> } {
+  try {
+    const flags = { help: { type: 'boolean', short: 'h' }, demo: { type: 'boolean' } } as const;
+    return parseArgs({ args, options: { ...gatewayArguments, ...demoOptions, ...flags } });
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+}

@@ -1,0 +1,84 @@
+import { listen, type TCPAddr, type TCPConn, type TCPListener } from '../../net/index.ts';
+import { go, sleep } from '../../runtime/index.ts';
+import { type Counters, newCounters } from './counters.ts';
+import { Market } from './market.ts';
+import type { GatewayOptions } from './options.ts';
+import { Session } from './session.ts';
+
+const REFUSAL = Buffer.from('ERR too many connections\n', 'latin1');
+
+/** The market-data and order gateway: see docs/gateway.md. */
+export class Gateway {
+  readonly options: GatewayOptions;
+  readonly counters: Counters = newCounters();
+  readonly market: Market;
+  readonly #listener: TCPListener;
+  readonly #sessions = new Set<Session>();
+  readonly #perAddress = new Map<string, number>();
+  #sequence = 0;
+
+  private constructor(options: GatewayOptions, listener: TCPListener) {
+    this.options = options;
+    this.market = new Market(options.maxSymbols, this.counters);
+    this.#listener = listener;
+  }
+
+  /** Listens, and serves until `shutdown`. Rejects when it cannot listen. */
+  static async start(options: GatewayOptions): Promise<Gateway> {
+    const listener = await listen('tcp', options.address, { closeTimeout: options.drainTimeout });
+    const gateway = new Gateway(options, listener);
+    go(() => listener.serve((conn) => gateway.#serve(conn)));
+    return gateway;
+  }
+
+  get addr(): TCPAddr {
+    return this.#listener.addr;
+  }
+
+  /** The number of an accepted order. */
+  nextSequence(): number {
+    return ++this.#sequence;
+  }
+
+  #serve(conn: TCPConn): Promise<void> {
+    const { host } = conn.remoteAddr;
+    const sameAddress = this.#perAddress.get(host) ?? 0;
+    if (
+      this.counters.connections >= this.options.maxConnections ||
+      sameAddress >= this.options.maxPerAddress
+    ) {
+      this.counters.refused++;
+      conn.tryWrite(REFUSAL);
+      return conn.close();
+    }
+    this.counters.accepted++;
+    this.counters.connections++;
+    this.#perAddress.set(host, sameAddress + 1);
+    const session = new Session(this, conn);
+    this.#sessions.add(session);
+    return session.run().finally(() => {
+      this.#sessions.delete(session);
+      this.counters.connections--;
+      const left = this.#perAddress.get(host)! - 1;
+      if (left === 0) this.#perAddress.delete(host);
+      else this.#perAddress.set(host, left);
+    });
+  }
+
+  /** Stops accepting, sends what is queued, closes; what takes longer than the drain timeout is cut off. */
+  async shutdown(): Promise<void> {
+    await this.#listener.close();
+    const sessions = [...this.#sessions];
+    const finished = Promise.allSettled(sessions.map((session) => session.finish()));
+    const late = new AbortController();
+    const timeout = sleep(this.options.drainTimeout, { signal: late.signal }).then(
+      () => {
+        for (const session of sessions) session.conn.closeNow();
+      },
+      () => {},
+    );
+    await finished;
+    late.abort();
+    await timeout;
+  }
+}

@@ -1,0 +1,48 @@
+import { LONGEST_LINE } from './protocol.ts';
+
+const NEWLINE = 10;
+const RETURN = 13;
+
+/** What `splitLines` found behind the last whole line: the start of the next one, or that it is too long already. */
+export type Carry = Uint8Array | null | 'too long';
+
+/**
+ * Calls `onLine` with each whole line of `carry` + `bytes`, without its end (LF or CRLF), and returns what is left.
+ * Keeps at most LONGEST_LINE bytes, however much a peer sends: after 'too long' there is nothing more to split.
+ * A line is valid only inside the call. `onLine` returns false to stop.
+ */
+export function splitLines(
+  carry: Uint8Array | null,
+  bytes: Uint8Array,
+  onLine: (line: Uint8Array) => boolean,
+): Carry {
+  let start = 0;
+  if (carry !== null) {
+    const end = bytes.indexOf(NEWLINE);
+    const stop = end < 0 ? bytes.length : end;
+    if (carry.length + stop > LONGEST_LINE + 1) return 'too long';
+    const line = new Uint8Array(carry.length + stop);
+    line.set(carry);
+    line.set(bytes.subarray(0, stop), carry.length);
+    if (end < 0) return line;
+    start = end + 1;
+    const whole = withoutReturn(line, 0, line.length);
+    if (whole.length > LONGEST_LINE) return 'too long';
+    if (!onLine(whole)) return null;
+  }
+  for (;;) {
+    const end = bytes.indexOf(NEWLINE, start);
+    const stop = end < 0 ? bytes.length : end;
+    // One byte of grace, for the CR that may stand before the LF.
+    if (stop - start > LONGEST_LINE + 1) return 'too long';
+    if (end < 0) return start === stop ? null : bytes.slice(start);
+    const line = withoutReturn(bytes, start, end);
+    if (line.length > LONGEST_LINE) return 'too long';
+    if (!onLine(line)) return null;
+    start = end + 1;
+  }
+}
+
+function withoutReturn(bytes: Uint8Array, start: number, end: number): Uint8Array {
+  return bytes.subarray(start, end > start && bytes[end - 1] === RETURN ? end - 1 : end);
+}

@@ -1,0 +1,75 @@
+/** One line of a client, understood. `error` and `reject` carry what the client is told. */
+export type Request =
+  | { kind: 'subscribe'; symbols: string[] }
+  | { kind: 'unsubscribe'; symbols: string[] }
+  | { kind: 'order'; id: string }
+  | { kind: 'feed'; symbol: string; price: string }
+  | { kind: 'ping' }
+  | { kind: 'stats' }
+  | { kind: 'reject'; id: string; reason: string }
+  | { kind: 'error'; reason: string };
+
+/** A line may have this many bytes, its end not counted. */
+export const LONGEST_LINE = 4096;
+
+const SYMBOL = /^[A-Z0-9._-]{1,16}$/;
+const ORDER_ID = /^[A-Za-z0-9_-]{1,32}$/;
+/** Digits with at most one point among them; not zero. */
+const AMOUNT = /^(?=.*[1-9])\d{1,12}(?:\.\d{1,8})?$/;
+
+const PING: Request = { kind: 'ping' };
+const STATS: Request = { kind: 'stats' };
+
+/** Understands one line, without its end. Never throws, whatever the bytes are. */
+export function parseLine(line: Uint8Array): Request {
+  const text = Buffer.from(line.buffer, line.byteOffset, line.length).toString('latin1');
+  const words = text.split(' ');
+  switch (words[0]) {
+    case 'ORD':
+      return parseOrder(words);
+    case 'FEED':
+      return parseFeed(words);
+    case 'SUB':
+    case 'UNSUB':
+      return parseSymbols(words);
+    case 'PING':
+      return words.length === 1 ? PING : error('PING takes no argument');
+    case 'STATS':
+      return words.length === 1 ? STATS : error('STATS takes no argument');
+    case '':
+      return error(text === '' ? 'empty line' : 'unknown command');
+    default:
+      return error('unknown command');
+  }
+}
+
+function error(reason: string): Request {
+  return { kind: 'error', reason };
+}
+
+function parseOrder(words: string[]): Request {
+  if (words.length !== 6) return error('expected ORD <id> <BUY|SELL> <SYM> <qty> <price>');
+  const [, id, side, symbol, quantity, price] = words as [string, string, string, string, string, string];
+  if (!ORDER_ID.test(id)) return error('bad order id');
+  const reject = (reason: string): Request => ({ kind: 'reject', id, reason });
+  if (side !== 'BUY' && side !== 'SELL') return reject('bad side');
+  if (!SYMBOL.test(symbol)) return reject('bad symbol');
+  if (!AMOUNT.test(quantity)) return reject('bad quantity');
+  if (!AMOUNT.test(price)) return reject('bad price');
+  return { kind: 'order', id };
+}
+
+function parseFeed(words: string[]): Request {
+  if (words.length !== 3) return error('expected FEED <SYM> <price>');
+  const [, symbol, price] = words as [string, string, string];
+  if (!SYMBOL.test(symbol)) return error('bad symbol');
+  if (!AMOUNT.test(price)) return error('bad price');
+  return { kind: 'feed', symbol, price };
+}
+
+function parseSymbols(words: string[]): Request {
+  if (words.length !== 2) return error(`expected ${words[0]} SYM[,SYM...]`);
+  const symbols = words[1]!.split(',');
+  for (const symbol of symbols) if (!SYMBOL.test(symbol)) return error('bad symbol');
+  return { kind: words[0] === 'SUB' ? 'subscribe' : 'unsubscribe', symbols };
+}
