@@ -1,0 +1,59 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+
+export interface Ended {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+const root = fileURLToPath(new URL('../../..', import.meta.url));
+
+export interface ChildOptions {
+  args?: readonly string[];
+  /** A limit for the descriptors it may have. */
+  descriptors?: number;
+  env?: Record<string, string>;
+  /** Told of every whole line on stdout. */
+  onLine?: (line: string) => void;
+  ms?: number;
+}
+
+/** Runs a module of ours, or a piece of one, in a process of its own, until it ends. Killed after `ms`. */
+export async function runChild(code: string, options: ChildOptions = {}): Promise<Ended> {
+  const { args = [], descriptors, env = {}, onLine, ms = 20_000 } = options;
+  const node = ['--enable-source-maps', '--input-type=module', '-e', code, '--', ...args];
+  // NODE_OPTIONS and the runner's own variables would make it a part of this test run.
+  const { NODE_OPTIONS: _, NODE_TEST_CONTEXT: __, ...own } = process.env;
+  const settings = { cwd: root, env: { ...own, ...env }, stdio: ['ignore', 'pipe', 'pipe'] as const };
+  const child =
+    descriptors === undefined
+      ? spawn(process.execPath, node, { ...settings, stdio: ['ignore', 'pipe', 'pipe'] })
+      : spawn('/bin/sh', ['-c', `ulimit -n ${descriptors}; exec "$0" "$@"`, process.execPath, ...node], {
+          ...settings,
+          stdio: ['ignore', 'pipe', 'pipe'],
+        });
+  let stdout = '';
+  let stderr = '';
+  let lineStart = 0;
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text;
+    for (let end = stdout.indexOf('\n', lineStart); end >= 0; end = stdout.indexOf('\n', lineStart)) {
+      onLine?.(stdout.slice(lineStart, end));
+      lineStart = end + 1;
+    }
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+  });
+  const timer = setTimeout(() => child.kill('SIGKILL'), ms);
+  const [exit] = await Promise.all([
+    once(child, 'exit'),
+    once(child.stdout, 'close'),
+    once(child.stderr, 'close'),
+  ]);
+  clearTimeout(timer);
+  return { code: exit[0], signal: exit[1], stdout, stderr };
+}

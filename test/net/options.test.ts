@@ -1,0 +1,131 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { ClosedError, dial, listen, type TCPConn, type TCPOptions } from 'gopark/net';
+import { driverOf, slotOf } from '../lib/inside.ts';
+import { tcpPair, withPair } from '../lib/pair.ts';
+
+type Option = Parameters<ReturnType<typeof driverOf>['getOption']>[1];
+
+function option(conn: TCPConn, name: Option): number {
+  return driverOf(conn).getOption(slotOf(conn), name);
+}
+
+async function both(options: TCPOptions, check: (conn: TCPConn) => void): Promise<void> {
+  await withPair(
+    tcpPair,
+    async ({ a, b }) => {
+      check(a);
+      check(b);
+    },
+    options,
+  );
+}
+
+describe('options', () => {
+  test("the defaults are Go's: no delay, keep-alive after 15 s, every 15 s, 9 times; dialled and accepted", async () => {
+    await both({}, (conn) => {
+      assert.notEqual(option(conn, 'noDelay'), 0);
+      assert.notEqual(option(conn, 'keepAlive'), 0);
+      assert.equal(option(conn, 'keepAliveIdle'), 15);
+      assert.equal(option(conn, 'keepAliveInterval'), 15);
+      assert.equal(option(conn, 'keepAliveCount'), 9);
+      assert.equal(option(conn, 'linger'), 0);
+    });
+  });
+
+  test('P-8 keep-alive config: what is given is set, what is left out has its default', async () => {
+    await both({ keepAlive: { idle: 3, interval: 4, count: 5 }, noDelay: false }, (conn) => {
+      assert.equal(option(conn, 'keepAliveIdle'), 3);
+      assert.equal(option(conn, 'keepAliveInterval'), 4);
+      assert.equal(option(conn, 'keepAliveCount'), 5);
+      assert.equal(option(conn, 'noDelay'), 0);
+    });
+    await both({ keepAlive: { idle: 7 } }, (conn) => {
+      assert.equal(option(conn, 'keepAliveIdle'), 7);
+      assert.equal(option(conn, 'keepAliveInterval'), 15);
+      assert.equal(option(conn, 'keepAliveCount'), 9);
+    });
+    await both({ keepAlive: false }, (conn) => assert.equal(option(conn, 'keepAlive'), 0));
+  });
+
+  test('the setters of a connection', async () => {
+    await withPair(tcpPair, async ({ a }) => {
+      a.setNoDelay(false);
+      assert.equal(option(a, 'noDelay'), 0);
+      a.setNoDelay();
+      assert.notEqual(option(a, 'noDelay'), 0);
+      a.setKeepAlive(false);
+      assert.equal(option(a, 'keepAlive'), 0);
+      a.setKeepAlive({ idle: 20, interval: 5, count: 2 });
+      assert.notEqual(option(a, 'keepAlive'), 0);
+      assert.equal(option(a, 'keepAliveIdle'), 20);
+      assert.equal(option(a, 'keepAliveInterval'), 5);
+      assert.equal(option(a, 'keepAliveCount'), 2);
+      a.setKeepAlive();
+      assert.equal(option(a, 'keepAliveIdle'), 15);
+      a.setLinger(5);
+      assert.notEqual(option(a, 'linger'), 0);
+      a.setLinger(-1);
+      assert.equal(option(a, 'linger'), 0);
+      a.setReadBuffer(65_536);
+      a.setWriteBuffer(32_768);
+      assert.ok(option(a, 'readBuffer') >= 65_536);
+      assert.ok(option(a, 'writeBuffer') >= 32_768);
+    });
+  });
+
+  test('nonsense is refused', async () => {
+    await withPair(tcpPair, async ({ a }) => {
+      for (const bad of [1.5, Number.NaN, 1e9, Infinity, '1' as never]) {
+        assert.throws(() => a.setLinger(bad));
+      }
+      for (const bad of [0, -1, 1.5, Number.NaN, '1' as never]) {
+        assert.throws(() => a.setReadBuffer(bad));
+        assert.throws(() => a.setWriteBuffer(bad));
+        assert.throws(() => a.setKeepAlive({ idle: bad }));
+      }
+    });
+    await using listener = await listen('tcp', '127.0.0.1:0');
+    for (const closeTimeout of [-1, Number.NaN, '5' as never]) {
+      await assert.rejects(dial('tcp', String(listener.addr), { closeTimeout }), RangeError);
+    }
+    for (const backlog of [0, -1, 1.5, '5' as never]) {
+      await assert.rejects(listen('tcp', '127.0.0.1:0', { backlog }));
+    }
+  });
+
+  test('on a closed connection every setter throws ClosedError', async () => {
+    await withPair(tcpPair, async ({ a }) => {
+      await a.close();
+      for (const set of [
+        () => a.setNoDelay(),
+        () => a.setKeepAlive(),
+        () => a.setLinger(0),
+        () => a.setReadBuffer(4096),
+        () => a.setWriteBuffer(4096),
+      ]) {
+        assert.throws(set, ClosedError);
+      }
+    });
+  });
+
+  test('reusePort: two listeners on one address, both get connections', async () => {
+    await using first = await listen('tcp', '127.0.0.1:0', { reusePort: true });
+    await using second = await listen('tcp', String(first.addr), { reusePort: true });
+    const seen = [0, 0];
+    const loops = [first, second].map((listener, i) =>
+      listener.serve(async () => {
+        seen[i]!++;
+      }),
+    );
+    for (let i = 0; i < 60; i++) {
+      await using conn = await dial('tcp', String(first.addr));
+      await conn.read(new Uint8Array(1));
+    }
+    await first.close();
+    await second.close();
+    await Promise.all(loops);
+    assert.equal(seen[0]! + seen[1]!, 60);
+    assert.ok(seen[0]! > 0 && seen[1]! > 0, String(seen));
+  });
+});
