@@ -57,11 +57,17 @@ export class Session {
     const { options, counters } = this.#gateway;
     let replies = '';
     let feeds: Promise<void>[] | null = null;
-    let lines = 0;
+    const linesBefore = counters.lines;
+    const flushReplies = () => {
+      if (replies !== '') this.reply(Buffer.from(replies, 'latin1'));
+      replies = '';
+    };
     const rest: Carry = splitLines(this.#carry, bytes, (line) => {
-      lines++;
+      counters.lines++;
       const request = parseLine(line);
       if (request.kind === 'feed') {
+        // Replies in the order of their lines, also beside a tick that this very line causes.
+        flushReplies();
         feeds ??= [];
         feeds.push(this.#gateway.market.publish(request.symbol, request.price));
       } else {
@@ -69,15 +75,14 @@ export class Session {
       }
       return this.#errors < options.maxErrors;
     });
-    counters.lines += lines;
     if (rest === 'too long') replies += 'ERR line too long\n';
-    if (replies !== '') this.reply(Buffer.from(replies, 'latin1'));
+    flushReplies();
     if (rest === 'too long' || this.#errors >= options.maxErrors) {
       counters.droppedErrors++;
       return false;
     }
     this.#carry = rest;
-    if (lines > 0) this.conn.setReadTimeout(options.idleTimeout);
+    if (counters.lines > linesBefore) this.conn.setReadTimeout(options.idleTimeout);
     if (feeds !== null) await Promise.all(feeds);
     if (this.#outbox?.full) await this.#draining;
     return true;
