@@ -448,11 +448,33 @@ export class Scanner implements AsyncIterable<string> {
     }
   }
 
-  /** The one place where a scanner waits, and one frame: it is parked once per idle connection. */
-  async #wait(): Promise<boolean> {
+  /**
+   * Waits for the source and goes on. An idle connection is parked here, so the first wait is two closures on the
+   * source's promise, 200 bytes less than the frame of an async function; only a token that comes in many pieces
+   * gets one, as a chain of promises would grow with each piece.
+   */
+  #wait(): Promise<boolean> {
+    const source = this.#nonblocking;
+    if (source === null) return this.#waitOn();
     this.#state |= busy;
+    return source.waitReadable().then(
+      () => this.#goOn(),
+      (error) => {
+        this.#sourceFailed(error);
+        return this.#goOn();
+      },
+    );
+  }
+
+  #goOn(): boolean | Promise<boolean> {
+    this.#state &= ~busy;
+    return this.#advance() ?? this.#waitOn();
+  }
+
+  async #waitOn(): Promise<boolean> {
     let emptyReads = 0;
     for (;;) {
+      this.#state |= busy;
       try {
         if (this.#nonblocking !== null) {
           await this.#nonblocking.waitReadable();
@@ -468,7 +490,6 @@ export class Scanner implements AsyncIterable<string> {
       this.#state &= ~busy;
       const answer = this.#advance();
       if (answer !== undefined) return answer;
-      this.#state |= busy;
     }
   }
 }

@@ -25,11 +25,8 @@ abstract class TokenIterator<T> implements AsyncIterableIterator<T> {
       return Promise.reject(error);
     }
     if (hit === true) return Promise.resolve({ value: this.token(), done: false });
-    return hit === false ? Promise.resolve(over) : this.#wait();
-  }
-
-  async #wait(): Promise<IteratorResult<T, undefined>> {
-    return (await this.scanner.scan()) ? { value: this.token(), done: false } : over;
+    if (hit === false) return Promise.resolve(over);
+    return this.scanner.scan().then((found) => (found ? { value: this.token(), done: false } : over));
   }
 
   /** Called where a loop is left early. The scanner stays as it is. */
