@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHook } from 'node:async_hooks';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { Buffer as ByteBuffer, Reader, StringReader } from 'gopark/bytes';
@@ -153,6 +154,21 @@ describe('copy', () => {
     };
     const error = await rejection(copy(new Recorder(), src));
     assert.ok(error instanceof CopyError && error.cause === cause && error.side === 'read');
+  });
+
+  test('a round costs at most two promises', async () => {
+    const rounds = 1000;
+    let left = rounds;
+    const [some, end] = [Promise.resolve(16), Promise.resolve(null)];
+    let promises = 0;
+    const hook = createHook({
+      init(_id, type) {
+        if (type === 'PROMISE') promises++;
+      },
+    }).enable();
+    await copyBuffer({ write: () => some }, { read: () => (left-- > 0 ? some : end) }, new Uint8Array(16));
+    hook.disable();
+    assert.ok(promises <= 2 * rounds + 50, `${promises} promises for ${rounds} rounds`);
   });
 
   test('wrong arguments reject with typed errors', async () => {
