@@ -522,6 +522,12 @@ export class EpollDriver implements Driver {
     for (const [slot, remainder] of this.#remainders) {
       remainder.sendTo((p, from, to) => this.#native.send(slot, p, from, to));
     }
+    // Handlers of 'exit' that run after this one may write, too.
+    const stage = this.stage;
+    this.stage = (slot, p, from, to) => {
+      stage.call(this, slot, p, from, to);
+      this.flushNow(slot);
+    };
   }
 }
 
