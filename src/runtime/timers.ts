@@ -3,13 +3,16 @@ import { now } from './clock.ts';
 /** The longest delay that the event loop's own timer takes; longer ones are armed in pieces. */
 const LONGEST_DELAY = 2 ** 31 - 1;
 
+/** In no heap any more, but in the list of those that fire now. */
+const DUE = -2;
+
 /**
  * Something that happens at an instant. While it stands in the heap, `when` is changed only through the heap.
  * `holds` says whether it keeps the process alive.
  */
 export interface Timer {
   when: number;
-  /** Its place in the heap; -1: in none. */
+  /** Its place in the heap; negative: in none. */
   index: number;
   readonly holds: boolean;
   fire(): void;
@@ -45,6 +48,7 @@ export class TimerHeap {
   /** Takes the timer out, if it is in. */
   delete(timer: Timer): void {
     if (timer.index >= 0) this.#take(timer.index);
+    else timer.index = -1;
     // The alarm stays: it will find nothing to do, which is cheaper than arming another one now.
   }
 
@@ -65,9 +69,12 @@ export class TimerHeap {
     const instant = now();
     const due: Timer[] = [];
     while (this.#heap.length > 0 && this.#heap[0]!.when <= instant) due.push(this.#take(0));
+    for (const timer of due) timer.index = DUE;
     for (const timer of due) {
       // One that fired before it may have put it back, or given it up.
-      if (timer.index < 0) timer.fire();
+      if (timer.index !== DUE) continue;
+      timer.index = -1;
+      timer.fire();
     }
     if (this.#heap.length > 0) this.#arm(this.#heap[0]!.when);
   }
