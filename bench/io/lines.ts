@@ -57,6 +57,15 @@ export const lineContenders: [name: string, run: () => Promise<number>][] = [
     },
   ],
   [
+    'await of a resolved promise, nothing else',
+    async () => {
+      const known = Promise.resolve(true);
+      let count = 0;
+      while (count < lines) if (await known) count++;
+      return count;
+    },
+  ],
+  [
     'Scanner: tryScan()',
     async () => {
       const s = scanner();
