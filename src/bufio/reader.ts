@@ -11,7 +11,6 @@ import {
   ReadError,
 } from '../io/errors.ts';
 import { asNonblocking } from '../io/nonblocking.ts';
-import { concat } from '../io/read-all.ts';
 import { resolvedCount, resolvedNull, resolvedVoid } from '../io/resolved.ts';
 import { decodeText, indexOfByte } from '../io/text.ts';
 import type {
@@ -26,22 +25,14 @@ import type {
 import { InvalidUnreadByteError, InvalidUnreadRuneError } from '../io/unread-errors.ts';
 import { badByte, codePointOf, decodeRune, sizeOf } from '../io/utf8.ts';
 import { BufferFullError } from './errors.ts';
+import { carriageReturn, join, lineLength, newline, type Search } from './search.ts';
 
 const defaultSize = 4096;
 const smallestSize = 16;
 const defaultLineLimit = 64 * 1024;
-const newline = 0x0a;
-const carriageReturn = 0x0d;
 
 /** Stands for "no buffer". */
 const none = new Uint8Array(0);
-
-/** How far one search through several buffers has come. */
-interface Search {
-  chunks: Uint8Array[];
-  taken: number;
-  scanned: number;
-}
 
 /**
  * A buffered reader. Go: `bufio.Reader`.
@@ -706,18 +697,4 @@ export class Reader implements NonblockingReader, ByteScanner, RuneScanner, Writ
     }
     return undefined;
   }
-}
-
-/** Everything a search has found, in an array of its own. */
-function join(search: Search, last: Uint8Array): Uint8Array {
-  return search.chunks.length === 0
-    ? last.slice()
-    : concat([...search.chunks, last], search.taken + last.length);
-}
-
-/** The length of a line without its ending. */
-function lineLength(bytes: Uint8Array): number {
-  const last = bytes.length - 1;
-  if (last < 0 || bytes[last] !== newline) return bytes.length;
-  return last > 0 && bytes[last - 1] === carriageReturn ? last - 1 : last;
 }

@@ -13,6 +13,7 @@ import { resolvedFalse, resolvedTrue } from '../io/resolved.ts';
 import { decodeText, indexOfByte } from '../io/text.ts';
 import type { NonblockingReader, Reader } from '../io/types.ts';
 import { AdvanceTooFarError, NegativeAdvanceError, ScanStartedError, TokenTooLongError } from './errors.ts';
+import { carriageReturn, newline } from './search.ts';
 import { finalToken, type SplitFunction, scanLines } from './split.ts';
 import { TextIterator, ViewIterator } from './token-iterators.ts';
 
@@ -31,8 +32,6 @@ import { TextIterator, ViewIterator } from './token-iterators.ts';
 export const maxScanTokenSize: number = 64 * 1024;
 
 const firstSize = 4096;
-const newline = 0x0a;
-const carriageReturn = 0x0d;
 
 /** Stands for "no buffer". */
 const none = new Uint8Array(0);
@@ -180,11 +179,11 @@ export class Scanner implements AsyncIterable<string> {
     let hit: boolean | undefined;
     try {
       hit = this.tryScan();
+      if (hit === undefined) return this.#wait();
     } catch (error) {
       return Promise.reject(error);
     }
-    if (hit === true) return resolvedTrue;
-    return hit === false ? resolvedFalse : this.#wait();
+    return hit ? resolvedTrue : resolvedFalse;
   }
 
   /** `scan` without waiting: `undefined` when no whole token is at hand and the stream goes on. Throws its errors. */
@@ -456,8 +455,9 @@ export class Scanner implements AsyncIterable<string> {
   #wait(): Promise<boolean> {
     const source = this.#nonblocking;
     if (source === null) return this.#waitOn();
+    const ready = source.waitReadable();
     this.#state |= busy;
-    return source.waitReadable().then(
+    return ready.then(
       () => this.#goOn(),
       (error) => {
         this.#sourceFailed(error);
