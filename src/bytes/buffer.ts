@@ -152,6 +152,8 @@ export class Buffer
   grow(n: number): void {
     checkCount(n, 'n');
     this.#checkFree();
+    // The bytes may move to the front, and what was read before them is gone.
+    this.#lastRead = 0;
     this.#makeRoom(n);
   }
 
