@@ -60,6 +60,8 @@ interface Fault {
 /** What few descriptors ever need: fields that the others do without. */
 class Rare {
   fault: Fault | null = null;
+  /** The errno of a receive whose caller had gone: the kernel tells it once, and then shows an orderly end. */
+  failed = 0;
   /** Accepted for a caller who had gone. */
   readonly accepted: number[] = [];
   readonly shutdowns: ((result: number) => void)[] = [];
@@ -201,7 +203,13 @@ export class FD {
 
   /** After a reset that a send was told of, the kernel shows readers an orderly end: it is none. */
   endOrReset(result: number): number {
-    return result === 0 && this.#flags & RESET ? -ECONNRESET : result;
+    if (result !== 0) return result;
+    const failed = this.#rare?.failed ?? 0;
+    if (failed !== 0) {
+      this.#some.failed = 0;
+      return -failed;
+    }
+    return this.#flags & RESET ? -ECONNRESET : 0;
   }
 
   hasSomethingToRead(): boolean {
@@ -243,6 +251,8 @@ export class FD {
     if (op === OP_RECV && result > 0) {
       const slab = this.poller.driver.slab;
       this.#keepInbound(slab.slice(offset, offset + result));
+    } else if (op === OP_RECV && result < 0) {
+      this.#some.failed = -result;
     } else if (op === OP_ACCEPT && result >= 0) {
       if (this.closed) this.poller.driver.close(result);
       else this.#some.accepted.push(result);

@@ -14,6 +14,8 @@ const OPERATION = 0xff;
 /** The waiter of what is in flight has gone: it still completes, for nobody. */
 const CANCELLED = 1 << 8;
 const WRITING = 1 << 9;
+/** A multishot operation has brought something: it is nobody's in particular any more. */
+const SHARED = 1 << 11;
 /** A deadline is set: the array of deadlines need not be asked otherwise. */
 const LIMITED = 1 << 10;
 /** Bytes (or connections) that a multishot operation may bring ahead of their readers. */
@@ -81,16 +83,17 @@ export class PollDesc {
     if (op !== (this.#state & OPERATION)) return;
     if (more) {
       // A multishot one stays in flight, whoever waits: what it brings goes by way of the FD.
+      this.#state |= SHARED;
       this.fd.keep(op, result, offset);
       this.#advance();
       if (this.fd.kept > MOST_KEPT) this.#cancel();
       return;
     }
-    const cancelled = (this.#state & CANCELLED) !== 0;
+    const nobodys = (this.#state & (CANCELLED | SHARED)) !== 0;
     this.#state &= WRITING | LIMITED;
     this.fd.poller.driver.release();
     const waiter = this.head;
-    if (cancelled) {
+    if (nobodys) {
       // What came nevertheless must not be lost: it is the next caller's.
       if (result !== -ECANCELED) this.fd.keep(op, result, offset);
       this.#advance();
