@@ -16,6 +16,8 @@ const CANCELLED = 1 << 8;
 const WRITING = 1 << 9;
 /** A multishot operation has brought something: it is nobody's in particular any more. */
 const SHARED = 1 << 11;
+/** Somebody waits: that keeps the process alive. A multishot operation alone does not. */
+const HOLDING = 1 << 12;
 /** A deadline is set: the array of deadlines need not be asked otherwise. */
 const LIMITED = 1 << 10;
 /** Bytes (or connections) that a multishot operation may bring ahead of their readers. */
@@ -35,7 +37,7 @@ export class PollDesc {
   /** Who holds the lock, and behind it who waits for the lock. */
   head: Waiter | null = null;
   #timer: DeadlineTimer | null = null;
-  /** The operation at the driver, 0: none; CANCELLED; WRITING. */
+  /** The operation at the driver, 0: none, and the flags above. */
   #state: number;
 
   constructor(fd: FD, writing: boolean) {
@@ -56,6 +58,7 @@ export class PollDesc {
     if (this.head === null) {
       this.head = waiter;
       if (!this.busy) this.#begin(waiter);
+      else if (this.#state & SHARED) this.#hold();
     } else {
       let last = this.head;
       while (last.next !== null) last = last.next;
@@ -86,12 +89,13 @@ export class PollDesc {
       this.#state |= SHARED;
       this.fd.keep(op, result, offset);
       this.#advance();
+      if (this.head === null) this.#release();
       if (this.fd.kept > MOST_KEPT) this.#cancel();
       return;
     }
     const nobodys = (this.#state & (CANCELLED | SHARED)) !== 0;
+    this.#release();
     this.#state &= WRITING | LIMITED;
-    this.fd.poller.driver.release();
     const waiter = this.head;
     if (nobodys) {
       // What came nevertheless must not be lost: it is the next caller's.
@@ -137,7 +141,19 @@ export class PollDesc {
 
   #begin(waiter: Waiter): void {
     this.#state |= waiter.submit(this.fd);
+    this.#hold();
+  }
+
+  #hold(): void {
+    if (this.#state & HOLDING) return;
+    this.#state |= HOLDING;
     this.fd.poller.driver.hold();
+  }
+
+  #release(): void {
+    if (!(this.#state & HOLDING)) return;
+    this.#state &= ~HOLDING;
+    this.fd.poller.driver.release();
   }
 
   #cancel(): void {
