@@ -41,7 +41,8 @@ class Side {
   readonly writes: Call[] = [];
   readonly others: Call[] = [];
   closing: Watched<void> | null = null;
-  ended = false;
+  /** Closed without a flush, or reset: what was under way may be lost. */
+  abrupt = false;
   readonly slot: number;
   seed: number;
 
@@ -221,7 +222,6 @@ class World {
         break;
       }
       case 'closeWrite':
-        side.ended = true;
         this.#call(side.others, 'closeWrite', null, 0, false, () => conn.closeWrite());
         break;
       case 'close':
@@ -229,10 +229,13 @@ class World {
         else this.#call(side.others, 'close', null, 0, false, () => conn.close());
         break;
       case 'reset':
-        this.fake.reset(side.slot);
+        // The slot may be somebody else's by then: only an open one can be reset.
+        if (side.closing === null) this.fake.reset(side.slot);
+        side.abrupt = true;
         break;
       case 'closeNow':
         conn.closeNow();
+        side.abrupt = true;
         side.closing ??= watch(Promise.resolve());
         break;
     }
@@ -398,6 +401,14 @@ describe('random interleavings on a fake driver', () => {
               const common = Math.min(received.length, accepted.length);
               sameBytes(received.subarray(0, common), accepted.subarray(0, common));
             }
+            for (const [from, to] of [
+              [a, b],
+              [b, a],
+            ] as const) {
+              if (from.closing !== null && to.closing === null && !a.abrupt && !b.abrupt) {
+                await readAfterClose(world, from, to);
+              }
+            }
             await finish(world);
             world.checkCalls();
           }),
@@ -407,6 +418,26 @@ describe('random interleavings on a fake driver', () => {
     }
   }
 });
+
+/** `from` was closed, `to` lives: what close says to have handed over is exactly what can be read. */
+async function readAfterClose(world: World, from: Side, to: Side): Promise<void> {
+  to.conn.setReadTimeout(null);
+  for (let end = false; !end; ) {
+    await world.run({ do: 'read', side: world.sides.indexOf(to) as 0 | 1, size: 65_536, signal: false });
+    await world.settle();
+    const { outcome } = to.reads.at(-1)!.watched;
+    if (outcome.state === 'pending') clock.advance(300);
+    await world.settle();
+    const now = to.reads.at(-1)!.watched.outcome;
+    assert.notEqual(now.state, 'pending', 'a read after the peer has closed waits for ever');
+    end = now.state === 'rejected' || (now.state === 'resolved' && now.value === null);
+  }
+  const closing = from.closing!.outcome;
+  assert.notEqual(closing.state, 'pending');
+  const unsent = closing.state === 'rejected' ? (closing.error as OpError).bytesUnsent! : 0;
+  const accepted = world.accepted(from);
+  sameBytes(world.received(to), accepted.subarray(0, accepted.length - unsent));
+}
 
 /** Closes what is open and looks whether anything is left: calls, operations, slots, reasons to stay. */
 async function finish(world: World): Promise<void> {
