@@ -143,31 +143,31 @@ export class TCPConn implements Conn, FDOwner {
   // Deadlines
 
   setDeadline(at: Date | null): void {
-    this.#setInstants(instantOf(at), true, true);
+    this.setInstants(instantOf(at), true, true);
   }
 
   setReadDeadline(at: Date | null): void {
-    this.#setInstants(instantOf(at), true, false);
+    this.setInstants(instantOf(at), true, false);
   }
 
   setWriteDeadline(at: Date | null): void {
-    this.#setInstants(instantOf(at), false, true);
+    this.setInstants(instantOf(at), false, true);
   }
 
   setTimeout(ms: number | null): void {
-    this.#setInstants(instantIn(ms), true, true);
+    this.setInstants(instantIn(ms), true, true);
   }
 
   setReadTimeout(ms: number | null): void {
-    this.#setInstants(instantIn(ms), true, false);
+    this.setInstants(instantIn(ms), true, false);
   }
 
   setWriteTimeout(ms: number | null): void {
-    this.#setInstants(instantIn(ms), false, true);
+    this.setInstants(instantIn(ms), false, true);
   }
 
-  #setInstants(instant: number, reading: boolean, writing: boolean): void {
-    this.#mustBeOpen('set');
+  private setInstants(instant: number, reading: boolean, writing: boolean): void {
+    this.mustBeOpen('set');
     if (reading) this.#fd.reading.setDeadline(instant);
     if (writing) this.#fd.writer.setDeadline(instant);
   }
@@ -175,12 +175,12 @@ export class TCPConn implements Conn, FDOwner {
   // Closing
 
   close(): Promise<void> {
-    this.#keepAddresses();
+    this.keepAddresses();
     return this.#fd.close(this.#settings.closeTimeout);
   }
 
   closeNow(): void {
-    this.#keepAddresses();
+    this.keepAddresses();
     this.#fd.closeNow();
   }
 
@@ -207,21 +207,21 @@ export class TCPConn implements Conn, FDOwner {
   // Addresses: the same objects for the life of the connection, and after it.
 
   get localAddr(): TCPAddr {
-    this.#localAddr ??= this.#address('localAddress');
+    this.#localAddr ??= this.address('localAddress');
     return this.#localAddr;
   }
 
   get remoteAddr(): TCPAddr {
-    this.#remoteAddr ??= this.#address('remoteAddress');
+    this.#remoteAddr ??= this.address('remoteAddress');
     return this.#remoteAddr;
   }
 
-  #address(which: 'localAddress' | 'remoteAddress'): TCPAddr {
+  private address(which: 'localAddress' | 'remoteAddress'): TCPAddr {
     const address = this.#fd.closed ? null : this.#fd.poller.driver[which](this.#fd.slot);
     return address === null ? new TCPAddr('0.0.0.0', 0) : new TCPAddr(address.host, address.port);
   }
 
-  #keepAddresses(): void {
+  private keepAddresses(): void {
     if (this.#fd.closed) return;
     this.#localAddr ??= this.localAddr;
     this.#remoteAddr ??= this.remoteAddr;
@@ -231,13 +231,13 @@ export class TCPConn implements Conn, FDOwner {
 
   /** Whether small packets leave at once. On for every new connection. */
   setNoDelay(on = true): void {
-    this.#setOption('noDelay', on ? 1 : 0);
+    this.setOption('noDelay', on ? 1 : 0);
   }
 
   /** Switches keep-alive probes; a field that is left out has Go's default. */
   setKeepAlive(keepAlive: boolean | KeepAlive = true): void {
-    this.#mustBeOpen('set');
-    this.#check(setKeepAlive(this.#fd.poller, this.#fd.slot, keepAlive));
+    this.mustBeOpen('set');
+    this.check(setKeepAlive(this.#fd.poller, this.#fd.slot, keepAlive));
   }
 
   /**
@@ -249,36 +249,36 @@ export class TCPConn implements Conn, FDOwner {
     if (!Number.isInteger(seconds) || seconds > LONGEST_LINGER) {
       throw new ArgumentRangeError('the linger time', `whole seconds up to ${LONGEST_LINGER}`, seconds);
     }
-    this.#setOption('linger', seconds < 0 ? 0 : 1, Math.max(0, seconds));
+    this.setOption('linger', seconds < 0 ? 0 : 1, Math.max(0, seconds));
     this.#fd.setDiscard(seconds === 0);
   }
 
   /** Asks for a receive buffer of `size` bytes in the kernel, which may take another size. */
   setReadBuffer(size: number): void {
     checkCount(size, 'size', 1);
-    this.#setOption('readBuffer', size);
+    this.setOption('readBuffer', size);
   }
 
   /** Asks for a send buffer of `size` bytes in the kernel, which may take another size. */
   setWriteBuffer(size: number): void {
     checkCount(size, 'size', 1);
-    this.#setOption('writeBuffer', size);
+    this.setOption('writeBuffer', size);
   }
 
-  #setOption(option: SocketOption, value: number, second?: number): void {
-    this.#mustBeOpen('set');
-    this.#check(setOption(this.#fd.poller, this.#fd.slot, option, value, second));
+  private setOption(option: SocketOption, value: number, second?: number): void {
+    this.mustBeOpen('set');
+    this.check(setOption(this.#fd.poller, this.#fd.slot, option, value, second));
   }
 
-  #check(errno: number): void {
+  private check(errno: number): void {
     if (errno !== 0) throw this.error('set', errno);
   }
 
-  #mustBeOpen(op: string): void {
-    if (this.#fd.closed) throw new ClosedError(this.#details(op));
+  private mustBeOpen(op: string): void {
+    if (this.#fd.closed) throw new ClosedError(this.details(op));
   }
 
-  #details(op: string) {
+  private details(op: string) {
     return { op, net: 'tcp', source: this.localAddr, addr: this.remoteAddr };
   }
 
@@ -286,13 +286,13 @@ export class TCPConn implements Conn, FDOwner {
 
   /** @internal */
   error(op: string, failure: Failure, counts?: Counts): OpError {
-    return operationError(failure, this.#details(op), counts);
+    return operationError(failure, this.details(op), counts);
   }
 
   /** @internal */
   aborted(reason: unknown, bytesWritten: number): unknown {
     if (bytesWritten === 0) return reason;
-    return new OpError('ERR_ABORTED', 'aborted', { ...this.#details('write'), cause: reason, bytesWritten });
+    return new OpError('ERR_ABORTED', 'aborted', { ...this.details('write'), cause: reason, bytesWritten });
   }
 
   /** @internal */

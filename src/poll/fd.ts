@@ -18,7 +18,7 @@ import {
 import { copyBytes, DIRECT_SIZE, OUTBOUND_BOUND, SMALLEST_RECEIVE } from './limits.ts';
 import { PollDesc } from './poll-desc.ts';
 import type { Poller } from './poller.ts';
-import { AcceptWaiter, ListenWaiter, ReadableWaiter, ReadWaiter } from './read-waiters.ts';
+import { AcceptWaiter, EmptyReadWaiter, ListenWaiter, ReadableWaiter, ReadWaiter } from './read-waiters.ts';
 import { CloseWaiter, ConnectWaiter, DrainWaiter, WriteWaiter } from './write-waiters.ts';
 
 /** What an FD asks of the connection or listener above it. */
@@ -104,7 +104,7 @@ export class FD {
     return this.#writing;
   }
 
-  get #some(): Rare {
+  private get some(): Rare {
     this.#rare ??= new Rare();
     return this.#rare;
   }
@@ -140,7 +140,7 @@ export class FD {
       if (result >= 0) return settledRead(result === 0 ? null : result);
       if (result !== -EAGAIN) return Promise.reject(this.owner.error('read', -result));
     }
-    return this.reading.park(new ReadWaiter(p), signal);
+    return this.reading.park(p.length === 0 ? new EmptyReadWaiter() : new ReadWaiter(p), signal);
   }
 
   /** Bytes at hand, `null` at the end, `undefined`: nothing now, or somebody else is reading. Throws errors. */
@@ -197,7 +197,7 @@ export class FD {
     const slab = this.poller.driver.slab;
     const count = Math.min(received, p.length);
     copyBytes(p, slab, offset, count);
-    if (count < received) this.#keepInbound(slab.slice(offset + count, offset + received));
+    if (count < received) this.keepInbound(slab.slice(offset + count, offset + received));
     return count;
   }
 
@@ -206,7 +206,7 @@ export class FD {
     if (result !== 0) return result;
     const failed = this.#rare?.failed ?? 0;
     if (failed !== 0) {
-      this.#some.failed = 0;
+      this.some.failed = 0;
       return -failed;
     }
     return this.#flags & RESET ? -ECONNRESET : 0;
@@ -250,12 +250,12 @@ export class FD {
   keep(op: Op, result: number, offset: number): void {
     if (op === OP_RECV && result > 0) {
       const slab = this.poller.driver.slab;
-      this.#keepInbound(slab.slice(offset, offset + result));
+      this.keepInbound(slab.slice(offset, offset + result));
     } else if (op === OP_RECV && result < 0) {
-      this.#some.failed = -result;
+      this.some.failed = -result;
     } else if (op === OP_ACCEPT && result >= 0) {
       if (this.closed) this.poller.driver.close(result);
-      else this.#some.accepted.push(result);
+      else this.some.accepted.push(result);
     }
   }
 
@@ -264,7 +264,7 @@ export class FD {
     return this.#inbound?.length ?? this.#rare?.accepted.length ?? 0;
   }
 
-  #keepInbound(bytes: Uint8Array): void {
+  private keepInbound(bytes: Uint8Array): void {
     if (this.closed) return;
     if (this.#inbound === null) {
       this.#inbound = bytes;
@@ -282,11 +282,11 @@ export class FD {
     if (signal?.aborted) return Promise.reject(abortReason(signal));
     if (this.#writing === null || this.#writing.head === null) {
       const failure = this.takeWriteFailure();
-      if (failure !== FAILED_NOT) return Promise.reject(this.#writeError(failure));
-      if (this.#flags & SHUTTING) return Promise.reject(this.#writeError(EPIPE));
-      if (this.#stageNow(p)) return settled(p.length);
+      if (failure !== FAILED_NOT) return Promise.reject(this.writeError(failure));
+      if (this.#flags & SHUTTING) return Promise.reject(this.writeError(EPIPE));
+      if (this.stageNow(p)) return settled(p.length);
     }
-    if (this.#flags & SHUTTING) return Promise.reject(this.#writeError(EPIPE));
+    if (this.#flags & SHUTTING) return Promise.reject(this.writeError(EPIPE));
     return this.writer.attemptOrPark(new WriteWaiter(this, p), signal);
   }
 
@@ -294,20 +294,20 @@ export class FD {
   tryWrite(p: Uint8Array): boolean {
     if (this.#writing !== null && this.#writing.head !== null) return false;
     const failure = this.takeWriteFailure();
-    if (failure !== FAILED_NOT) throw this.#writeError(failure);
-    if (this.#flags & SHUTTING) throw this.#writeError(EPIPE);
+    if (failure !== FAILED_NOT) throw this.writeError(failure);
+    if (this.#flags & SHUTTING) throw this.writeError(EPIPE);
     const { driver } = this.poller;
     if (driver.outboundLength(this.slot) + p.length > OUTBOUND_BOUND) return false;
     if (p.length > 0) driver.stage(this.slot, p, 0, p.length);
     return true;
   }
 
-  #writeError(failure: Failure): Error {
+  private writeError(failure: Failure): Error {
     return this.owner.error('write', failure, { bytesWritten: 0, ...this.takeUnsent() });
   }
 
   /** The hit path of a small write. */
-  #stageNow(p: Uint8Array): boolean {
+  private stageNow(p: Uint8Array): boolean {
     const { driver } = this.poller;
     const length = p.length;
     if (length >= DIRECT_SIZE || this.#flags & STRICT) return false;
@@ -336,7 +336,7 @@ export class FD {
   /** The kernel refused for good: what was outbound is lost, and nothing more can be sent. */
   faulted(errno: number, bytesUnsent: number): void {
     if (errno === ECONNRESET) this.#flags |= RESET;
-    const rare = this.#some;
+    const rare = this.some;
     rare.fault ??= { errno, bytesUnsent: 0, told: true };
     rare.fault.bytesUnsent += bytesUnsent;
     if (bytesUnsent > 0) rare.fault.told = false;
@@ -357,7 +357,7 @@ export class FD {
   /** Any number of times: it happens once. */
   closeWrite(): Promise<void> {
     if (this.closed) return Promise.reject(this.owner.error('close', FAILED_CLOSED));
-    const rare = this.#some;
+    const rare = this.some;
     this.#flags |= SHUTTING;
     // Whom the deadline strikes while the chain drains may try again.
     const failed = (error: unknown) => {
@@ -367,29 +367,29 @@ export class FD {
     rare.closeWrite ??= this.writer
       .attemptOrPark(new DrainWaiter('close'), undefined)
       .catch(failed)
-      .then(() => this.#shutdown('write', WRITE_SHUT));
+      .then(() => this.shutdown('write', WRITE_SHUT));
     return rare.closeWrite;
   }
 
   closeRead(): Promise<void> {
     if (this.closed) return Promise.reject(this.owner.error('close', FAILED_CLOSED));
-    const rare = this.#some;
-    rare.closeRead ??= this.#shutdown('read', READ_SHUT);
+    const rare = this.some;
+    rare.closeRead ??= this.shutdown('read', READ_SHUT);
     return rare.closeRead;
   }
 
-  async #shutdown(how: 'read' | 'write', flag: number): Promise<void> {
+  private async shutdown(how: 'read' | 'write', flag: number): Promise<void> {
     if (this.closed) throw this.owner.error('close', FAILED_CLOSED);
     this.#flags |= flag;
     const result = await new Promise<number>((resolve) => {
-      this.#some.shutdowns.push(resolve);
+      this.some.shutdowns.push(resolve);
       this.poller.driver.shutdown(this.slot, how);
     });
     if (result < 0 && result !== -ECANCELED) throw this.owner.error('close', -result);
   }
 
   shutdownCompleted(result: number): void {
-    this.#some.shutdowns.shift()!(result);
+    this.some.shutdowns.shift()!(result);
   }
 
   /**
@@ -401,25 +401,25 @@ export class FD {
     const driver = this.poller.driver;
     const until = now() + timeout;
     const deadline = this.#writing?.deadline ?? 0;
-    this.#wakeAll();
+    this.wakeAll();
     const closing = { resolve: () => {}, reject: () => {} } as Parked<void>;
-    this.#some.closing = closing;
+    this.some.closing = closing;
     const promise = park<void>(closing);
     driver.hold();
     if (this.#flags & DISCARD) {
-      this.#destroy();
+      this.destroy();
       return promise;
     }
     driver.flushNow(this.slot);
     if (driver.outboundLength(this.slot) === 0) {
-      this.#destroy();
+      this.destroy();
       return promise;
     }
     this.writer.setDeadline(deadline === 0 ? until : Math.min(deadline, until));
     this.writer.park<Failure>(new CloseWaiter(), undefined).then((failure) => {
       if (this.#flags & DESTROYED) return;
-      if (failure !== FAILED_NOT) this.#some.unsent = driver.outboundLength(this.slot);
-      this.#destroy();
+      if (failure !== FAILED_NOT) this.some.unsent = driver.outboundLength(this.slot);
+      this.destroy();
     });
     if (this.writer.expired) this.writer.failAll(FAILED_DEADLINE);
     return promise;
@@ -428,12 +428,12 @@ export class FD {
   /** Closes at once, and flushes nothing. After `close` it cuts that one short. */
   closeNow(): void {
     if (this.#flags & DESTROYED) return;
-    if (this.closed) this.#some.unsent = this.poller.driver.outboundLength(this.slot);
-    this.#wakeAll();
-    this.#destroy();
+    if (this.closed) this.some.unsent = this.poller.driver.outboundLength(this.slot);
+    this.wakeAll();
+    this.destroy();
   }
 
-  #wakeAll(): void {
+  private wakeAll(): void {
     this.#flags |= CLOSED;
     this.reading.failAll(FAILED_CLOSED);
     this.#writing?.failAll(FAILED_CLOSED);
@@ -441,7 +441,7 @@ export class FD {
     this.#inbound = null;
   }
 
-  #destroy(): void {
+  private destroy(): void {
     this.#flags |= DESTROYED;
     this.reading.disarm();
     this.#writing?.disarm();

@@ -49,22 +49,22 @@ export class PollDesc {
 
   park<T>(waiter: Waiter, signal: AbortSignal | undefined): Promise<T> {
     const promise = park<T>(waiter as never);
-    this.#enter(waiter, signal);
+    this.enter(waiter, signal);
     return promise;
   }
 
-  #enter(waiter: Waiter, signal: AbortSignal | undefined): void {
+  private enter(waiter: Waiter, signal: AbortSignal | undefined): void {
     if (signal !== undefined) waiter.abort = new AbortLink(signal, this, waiter);
     if (this.head === null) {
       this.head = waiter;
-      if (!this.busy) this.#begin(waiter);
-      else if (this.#state & SHARED) this.#hold();
+      if (!this.busy) this.begin(waiter);
+      else if (this.#state & SHARED) this.hold();
     } else {
       let last = this.head;
       while (last.next !== null) last = last.next;
       last.next = waiter;
     }
-    if (this.#state & LIMITED) this.#arm(this.deadline);
+    if (this.#state & LIMITED) this.arm(this.deadline);
   }
 
   /** Settles at once where that is possible, else parks. With others in the queue it takes its place there. */
@@ -72,7 +72,7 @@ export class PollDesc {
     if (this.head !== null) return this.park(waiter, signal);
     const promise = park<T>(waiter as never);
     if (waiter.attempt(this.fd)) return promise;
-    this.#enter(waiter, signal);
+    this.enter(waiter, signal);
     return promise;
   }
 
@@ -88,35 +88,35 @@ export class PollDesc {
       // A multishot one stays in flight, whoever waits: what it brings goes by way of the FD.
       this.#state |= SHARED;
       this.fd.keep(op, result, offset);
-      this.#advance();
-      if (this.head === null) this.#release();
-      if (this.fd.kept > MOST_KEPT) this.#cancel();
+      this.advance();
+      if (this.head === null) this.release();
+      if (this.fd.kept > MOST_KEPT) this.cancel();
       return;
     }
     const nobodys = (this.#state & (CANCELLED | SHARED)) !== 0;
-    this.#release();
+    this.release();
     this.#state &= WRITING | LIMITED;
     const waiter = this.head;
     if (nobodys) {
       // What came nevertheless must not be lost: it is the next caller's.
       if (result !== -ECANCELED) this.fd.keep(op, result, offset);
-      this.#advance();
+      this.advance();
     } else if (waiter === null) {
       this.fd.keep(op, result, offset);
-    } else if (waiter.completed(this.fd, result, offset)) {
-      this.#pop(waiter);
-      if (this.head !== null) this.#advance();
+    } else if (waiter.completed(this.fd, result, offset, op)) {
+      this.pop(waiter);
+      if (this.head !== null) this.advance();
     } else {
-      this.#begin(waiter);
+      this.begin(waiter);
     }
   }
 
   /** Takes one waiter out of the queue, which settles it itself. */
   remove(waiter: Waiter): void {
     if (this.head === waiter) {
-      this.#pop(waiter);
-      this.#cancel();
-      if (!this.busy) this.#advance();
+      this.pop(waiter);
+      this.cancel();
+      if (!this.busy) this.advance();
       return;
     }
     for (let before = this.head; before !== null; before = before.next) {
@@ -131,7 +131,7 @@ export class PollDesc {
   failAll(failure: Failure): void {
     let waiter = this.head;
     this.head = null;
-    this.#cancel();
+    this.cancel();
     while (waiter !== null) {
       waiter.abort?.release();
       waiter.fail(this.fd, failure);
@@ -139,54 +139,54 @@ export class PollDesc {
     }
   }
 
-  #begin(waiter: Waiter): void {
+  private begin(waiter: Waiter): void {
     this.#state |= waiter.submit(this.fd);
-    this.#hold();
+    this.hold();
   }
 
-  #hold(): void {
+  private hold(): void {
     if (this.#state & HOLDING) return;
     this.#state |= HOLDING;
     this.fd.poller.driver.hold();
   }
 
-  #release(): void {
+  private release(): void {
     if (!(this.#state & HOLDING)) return;
     this.#state &= ~HOLDING;
     this.fd.poller.driver.release();
   }
 
-  #cancel(): void {
+  private cancel(): void {
     if (!this.busy || this.#state & CANCELLED) return;
     this.fd.poller.driver.cancel(this.fd.slot, (this.#state & OPERATION) as Op);
     this.#state |= CANCELLED;
   }
 
   /** Serves the queue until somebody has to wait. */
-  #advance(): void {
+  private advance(): void {
     for (let waiter = this.head; waiter !== null; waiter = this.head) {
       if (!waiter.attempt(this.fd)) {
-        if (!this.busy) this.#begin(waiter);
+        if (!this.busy) this.begin(waiter);
         return;
       }
-      this.#pop(waiter);
+      this.pop(waiter);
     }
   }
 
-  #pop(waiter: Waiter): void {
+  private pop(waiter: Waiter): void {
     this.head = waiter.next;
     waiter.abort?.release();
   }
 
   // Deadlines
 
-  get #deadlineIndex(): number {
+  private get deadlineIndex(): number {
     return 2 * this.fd.slot + (this.#state & WRITING ? 1 : 0);
   }
 
   /** An instant of the monotonic clock; 0: none. */
   get deadline(): number {
-    return this.fd.poller.deadlines[this.#deadlineIndex]!;
+    return this.fd.poller.deadlines[this.deadlineIndex]!;
   }
 
   /** Whether the deadline has passed. "Exactly now" counts as passed. */
@@ -196,21 +196,21 @@ export class PollDesc {
 
   /** Extending is a store: the timer notices when it fires, and nobody parked needs none. */
   setDeadline(at: number): void {
-    this.fd.poller.deadlines[this.#deadlineIndex] = at === 0 ? 0 : Math.max(at, LONG_AGO);
+    this.fd.poller.deadlines[this.deadlineIndex] = at === 0 ? 0 : Math.max(at, LONG_AGO);
     this.#state = at === 0 ? this.#state & ~LIMITED : this.#state | LIMITED;
     if (at === 0 || this.head === null) return;
-    if (at > now()) this.#arm(at);
+    if (at > now()) this.arm(at);
     // Whoever moves it forward again before the waiter would have run has seen no timeout.
-    else queueMicrotask(() => this.#expire());
+    else queueMicrotask(() => this.expire());
   }
 
-  #arm(deadline: number): void {
+  private arm(deadline: number): void {
     if (deadline === Number.POSITIVE_INFINITY) return;
     this.#timer ??= new DeadlineTimer(this);
     if (this.#timer.index < 0 || deadline < this.#timer.when) timers.set(this.#timer, deadline);
   }
 
-  #expire(): void {
+  private expire(): void {
     if (this.head !== null && this.expired) this.failAll(FAILED_DEADLINE);
   }
 
@@ -224,12 +224,12 @@ export class PollDesc {
     const deadline = this.deadline;
     if (this.head === null || deadline === 0) return;
     if (deadline > now()) {
-      this.#arm(deadline);
+      this.arm(deadline);
       return;
     }
     // A stalled loop may be late, not the peer: what is there by now still counts.
     if ((this.#state & OPERATION) !== OP_DRAIN) this.fd.poller.lookOnce();
-    this.#expire();
+    this.expire();
   }
 }
 

@@ -1,5 +1,5 @@
 import { OP_ACCEPT, OP_LISTEN, OP_READABLE, OP_RECV, type Op } from './driver.ts';
-import { EAGAIN, FAILED_DETACHED, FAILED_NOT, type Failure } from './errno.ts';
+import { EAGAIN, FAILED_CLOSED, FAILED_DETACHED, FAILED_NOT, type Failure } from './errno.ts';
 import type { FD } from './fd.ts';
 import { DIRECT_SIZE } from './limits.ts';
 import { Waiter } from './waiter.ts';
@@ -7,50 +7,44 @@ import { Waiter } from './waiter.ts';
 /** Takes the place of a buffer that was transferred away. */
 const NOTHING = new Uint8Array(0);
 
-/** A parked `read`. */
+/** A parked `read` into a buffer that was not empty: if it is now, it was transferred away. */
 export class ReadWaiter extends Waiter {
   declare resolve: (value: number | null) => void;
   readonly #p: Uint8Array;
-  readonly #length: number;
 
   constructor(p: Uint8Array) {
     super();
     this.#p = p;
-    this.#length = p.length;
   }
 
   attempt(fd: FD): boolean {
     const failure = fd.readFailure();
-    if (failure !== FAILED_NOT && this.#length > 0) {
-      this.fail(fd, failure);
-      return true;
-    }
-    return this.#receive(fd);
+    if (failure === FAILED_NOT) return this.receive(fd);
+    this.fail(fd, failure);
+    return true;
   }
 
   submit(fd: FD): Op {
     const driver = fd.poller.driver;
-    if (this.#length >= DIRECT_SIZE && driver.capabilities.has('direct')) {
+    if (this.#p.length >= DIRECT_SIZE && driver.capabilities.has('direct')) {
       driver.readable(fd.slot);
       return OP_READABLE;
     }
-    driver.recv(fd.slot, this.#length);
+    driver.recv(fd.slot, this.#p.length);
     return OP_RECV;
   }
 
-  completed(fd: FD, result: number, offset: number): boolean {
-    if (this.#length >= DIRECT_SIZE && fd.poller.driver.capabilities.has('direct')) {
-      if (result >= 0) return this.#receive(fd);
-    } else if (result > 0) {
-      const p = this.#p;
-      // A detached or shrunken buffer loses nothing: its bytes are the next reader's.
-      const fits = p.length === this.#length;
-      const count = fd.deliver(fits ? p : NOTHING, offset, result);
-      if (fits) this.resolve(count);
-      else this.fail(fd, FAILED_DETACHED);
-      return true;
+  completed(fd: FD, result: number, offset: number, op: Op): boolean {
+    if (op === OP_READABLE && result >= 0) return this.receive(fd);
+    if (result <= 0) {
+      this.settle(fd, fd.endOrReset(result));
+    } else if (this.#p.length > 0) {
+      this.resolve(fd.deliver(this.#p, offset, result));
+    } else {
+      // Nothing is lost with the buffer: the bytes are the next reader's.
+      fd.deliver(NOTHING, offset, result);
+      this.fail(fd, FAILED_DETACHED);
     }
-    this.#settle(fd, fd.endOrReset(result));
     return true;
   }
 
@@ -58,22 +52,44 @@ export class ReadWaiter extends Waiter {
     this.reject(fd.owner.error('read', failure));
   }
 
-  #receive(fd: FD): boolean {
-    if (this.#p.length !== this.#length) {
+  private receive(fd: FD): boolean {
+    if (this.#p.length === 0) {
       this.fail(fd, FAILED_DETACHED);
       return true;
     }
-    const result = this.#length === 0 ? 0 : fd.receiveNow(this.#p);
+    const result = fd.receiveNow(this.#p);
     if (result === -EAGAIN) return false;
-    if (this.#length === 0) this.resolve(0);
-    else this.#settle(fd, result);
+    this.settle(fd, result);
     return true;
   }
 
-  #settle(fd: FD, result: number): void {
+  private settle(fd: FD, result: number): void {
     if (result > 0) this.resolve(result);
     else if (result === 0) this.resolve(null);
     else this.fail(fd, -result);
+  }
+}
+
+/** A `read` into an empty buffer, behind others: it only waits for its turn, whatever the deadline says then. */
+export class EmptyReadWaiter extends Waiter {
+  declare resolve: (value: number) => void;
+
+  attempt(fd: FD): boolean {
+    if (fd.closed) this.fail(fd, FAILED_CLOSED);
+    else this.resolve(0);
+    return true;
+  }
+
+  submit(): Op {
+    throw new Error('an empty read has nothing to wait for');
+  }
+
+  completed(): boolean {
+    return false;
+  }
+
+  fail(fd: FD, failure: Failure): void {
+    this.reject(fd.owner.error('read', failure));
   }
 }
 
@@ -114,7 +130,7 @@ export class AcceptWaiter extends Waiter {
       this.fail(fd, failure);
       return true;
     }
-    return this.#settle(fd, fd.acceptNow());
+    return this.settle(fd, fd.acceptNow());
   }
 
   submit(fd: FD): Op {
@@ -123,14 +139,14 @@ export class AcceptWaiter extends Waiter {
   }
 
   completed(fd: FD, result: number): boolean {
-    return this.#settle(fd, result);
+    return this.settle(fd, result);
   }
 
   fail(fd: FD, failure: Failure): void {
     this.reject(fd.owner.error('accept', failure));
   }
 
-  #settle(fd: FD, result: number): boolean {
+  private settle(fd: FD, result: number): boolean {
     if (result === -EAGAIN) return false;
     if (result < 0) this.fail(fd, -result);
     else this.resolve(fd.owner.accepted(result));

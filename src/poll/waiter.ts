@@ -23,7 +23,7 @@ export abstract class Waiter implements Parked<never> {
   /** Begins the operation that it has to wait for. */
   abstract submit(fd: FD): Op;
   /** That operation has completed. True: settled. */
-  abstract completed(fd: FD, result: number, offset: number): boolean;
+  abstract completed(fd: FD, result: number, offset: number, op: Op): boolean;
   abstract fail(fd: FD, failure: Failure): void;
   /** The caller's signal fired. */
   abandon(_fd: FD, reason: unknown): void {

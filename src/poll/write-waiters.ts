@@ -33,7 +33,7 @@ export class WriteWaiter extends Waiter {
       this.fail(fd, failure);
       return true;
     }
-    return this.#go(fd);
+    return this.go(fd);
   }
 
   submit(fd: FD): Op {
@@ -56,7 +56,7 @@ export class WriteWaiter extends Waiter {
       this.resolve(this.#length);
       return true;
     }
-    if (result >= 0) return this.#go(fd);
+    if (result >= 0) return this.go(fd);
     // A fault has been told to the FD before: that is where its count of lost bytes is.
     const failure = fd.takeWriteFailure();
     this.fail(fd, failure === FAILED_NOT ? -result : failure);
@@ -72,17 +72,17 @@ export class WriteWaiter extends Waiter {
     this.reject(fd.owner.aborted(reason, this.#written));
   }
 
-  #go(fd: FD): boolean {
+  private go(fd: FD): boolean {
     if (this.#p.length !== this.#length) {
       this.fail(fd, FAILED_DETACHED);
       return true;
     }
-    if (!(this.#direct ? this.#send(fd) : this.#stage(fd))) return false;
+    if (!(this.#direct ? this.send(fd) : this.stage(fd))) return false;
     this.resolve(this.#length);
     return true;
   }
 
-  #send(fd: FD): boolean {
+  private send(fd: FD): boolean {
     const { poller, slot } = fd;
     const driver = poller.driver;
     driver.flushNow(slot);
@@ -100,7 +100,7 @@ export class WriteWaiter extends Waiter {
     return true;
   }
 
-  #stage(fd: FD): boolean {
+  private stage(fd: FD): boolean {
     const { poller, slot } = fd;
     const driver = poller.driver;
     const room = OUTBOUND_BOUND - driver.outboundLength(slot);

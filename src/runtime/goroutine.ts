@@ -33,13 +33,14 @@ export class Goroutine<T = unknown> {
   readonly id: number = ++lastId;
   readonly #origin: Origin;
   #rare: Rare | null = null;
+  #result: Promise<unknown> | null = null;
 
   /** @internal */
   constructor(origin: Origin) {
     this.#origin = origin;
   }
 
-  get #some(): Rare {
+  private get some(): Rare {
     this.#rare ??= new Rare();
     return this.#rare;
   }
@@ -50,7 +51,7 @@ export class Goroutine<T = unknown> {
   }
 
   set label(label: string) {
-    this.#some.label = label;
+    this.some.label = label;
   }
 
   /** Where a goroutine with this function was first created: `file:line:column`. */
@@ -68,11 +69,11 @@ export class Goroutine<T = unknown> {
    * responsibility for the error.
    */
   get done(): Promise<T> {
-    const rare = this.#some;
+    const rare = this.some;
     if (rare.done === null) {
       rare.done = park<unknown>(rare);
       rare.done.catch(() => {});
-      if (rare.outcome !== null) this.#settle(rare.outcome);
+      if (rare.outcome !== null) this.settle(rare.outcome);
     }
     return rare.done as Promise<T>;
   }
@@ -82,39 +83,51 @@ export class Goroutine<T = unknown> {
    * network keeps the process alive by itself, whoever waits.)
    */
   unref(): this {
-    this.#some.daemon = true;
+    this.some.daemon = true;
     return this;
   }
 
   /** @internal */
   start(fn: (...args: never[]) => unknown, args: unknown[]): void {
     live++;
-    queueMicrotask(() => this.#run(fn as (...args: unknown[]) => unknown, args));
+    queueMicrotask(() => this.run(fn as (...args: unknown[]) => unknown, args));
   }
 
-  #run(fn: (...args: unknown[]) => unknown, args: unknown[]): void {
+  private run(fn: (...args: unknown[]) => unknown, args: unknown[]): void {
     try {
       const result = fn(...args);
-      // Bound functions, not closures: these live as long as the goroutine, and keep nothing else.
-      if (result instanceof Promise) result.then(this.#succeed.bind(this), this.#fail.bind(this));
-      else this.#succeed(result);
+      if (result instanceof Promise) {
+        // One bound function for both outcomes, no closure: it lives as long as the goroutine does.
+        this.#result = result;
+        const settled = this.settled.bind(this);
+        result.then(settled, settled);
+      } else {
+        this.succeed(result);
+      }
     } catch (error) {
-      this.#fail(error);
+      this.fail(error);
     }
   }
 
-  #succeed(value: unknown): void {
-    this.#end({ value });
+  private settled(): void {
+    this.#result!.then(
+      (value) => this.succeed(value),
+      (error) => this.fail(error),
+    );
   }
 
-  #fail(error: unknown): void {
-    this.#end({ error });
+  private succeed(value: unknown): void {
+    this.end({ value });
   }
 
-  #end(outcome: Outcome): void {
+  private fail(error: unknown): void {
+    this.end({ error });
+  }
+
+  private end(outcome: Outcome): void {
     live--;
-    this.#some.outcome = outcome;
-    if (this.#some.done !== null) this.#settle(outcome);
+    this.some.outcome = outcome;
+    if (this.some.done !== null) this.settle(outcome);
     else if ('error' in outcome) this.failed(outcome.error);
     this.ended();
   }
@@ -127,9 +140,9 @@ export class Goroutine<T = unknown> {
   /** @internal */
   protected ended(): void {}
 
-  #settle(outcome: Outcome): void {
-    if ('error' in outcome) this.#some.reject(outcome.error);
-    else this.#some.resolve(outcome.value);
+  private settle(outcome: Outcome): void {
+    if ('error' in outcome) this.some.reject(outcome.error);
+    else this.some.resolve(outcome.value);
   }
 }
 
