@@ -1,0 +1,42 @@
+import { readFileSync } from 'node:fs';
+import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
+
+/** How often the loop is looked at, in milliseconds. */
+const RESOLUTION = 5;
+
+/** What this process costs: memory, threads, and how long its event loop was held. */
+export class Vitals {
+  readonly #delay: IntervalHistogram = monitorEventLoopDelay({ resolution: RESOLUTION });
+  longestStall = 0;
+  mostMemory = 0;
+  mostThreads = 0;
+
+  start(): void {
+    this.#delay.enable();
+  }
+
+  stop(): void {
+    this.#delay.disable();
+  }
+
+  /** The figures since the last call: bytes, a count, milliseconds. */
+  read(): { memory: number; threads: number; stall: number } {
+    const stall = Math.max(0, this.#delay.max / 1e6 - RESOLUTION);
+    this.#delay.reset();
+    const memory = process.memoryUsage.rss();
+    const threads = threadCount();
+    this.longestStall = Math.max(this.longestStall, stall);
+    this.mostMemory = Math.max(this.mostMemory, memory);
+    this.mostThreads = Math.max(this.mostThreads, threads);
+    return { memory, threads, stall };
+  }
+}
+
+/** OS threads of this process; 0 where the system does not say. */
+function threadCount(): number {
+  try {
+    return Number(/^Threads:\s+(\d+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? 0);
+  } catch {
+    return 0;
+  }
+}
