@@ -499,6 +499,13 @@ export function connSuite<C extends Conn>(
       await stillPending(reading, 'the read');
       await b.write(text('x'));
       assert.equal(await reading, 1);
+      // And the new one counts.
+      const start = performance.now();
+      a.setReadTimeout(5);
+      const late = a.read(new Uint8Array(1));
+      a.setReadTimeout(25);
+      assertTimeout(await rejection(late));
+      assert.ok(performance.now() - start >= 25, 'never early');
     });
 
     row(
