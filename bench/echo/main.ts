@@ -1,0 +1,31 @@
+// `npm run bench:echo`: echo servers side by side. `-- --only c100,bulk --contenders c,gopark --rounds 20`
+import { parseArgs } from 'node:util';
+import { compile } from '../lib/compile.ts';
+import { namesIn, numberIn, runMain } from '../lib/options.ts';
+import { machine } from '../lib/report.ts';
+import { compare } from './compare.ts';
+import { contenderNames } from './contenders.ts';
+import { workloads } from './workloads.ts';
+
+await runMain(async () => {
+  const { values } = parseArgs({
+    options: {
+      rounds: { type: 'string', default: '8' },
+      seconds: { type: 'string', default: '0.4' },
+      only: { type: 'string' },
+      contenders: { type: 'string' },
+    },
+  });
+  const rounds = numberIn(values.rounds, 'rounds');
+  const seconds = numberIn(values.seconds, 'seconds');
+  const contenders = namesIn(values.contenders, contenderNames, 'contender');
+  const only = namesIn(values.only, Object.keys(workloads), 'workload');
+  const generator = compile('echo/load/load-generator.c');
+  console.log(machine());
+  console.log(
+    `medians of ${rounds} rounds of ${seconds} s; ratios of CPU per message, paired within a round`,
+  );
+  for (const name of only) {
+    await compare(workloads[name]!, contenders, { generator, rounds, seconds });
+  }
+});

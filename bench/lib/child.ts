@@ -1,0 +1,48 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { onCore, type Side } from './pinning.ts';
+
+/** A process that talks to us in lines. */
+export class Child {
+  readonly #name: string;
+  readonly #process: ChildProcess;
+  readonly #lines: AsyncIterator<string>;
+
+  constructor(side: Side, command: readonly string[]) {
+    const [file, ...args] = onCore(side, command);
+    this.#name = command.join(' ');
+    this.#process = spawn(file!, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+    this.#process.on('error', (error) => console.error(error));
+    // A child that has gone is noticed where its next line is missing.
+    this.#process.stdin!.on('error', () => {});
+    this.#lines = createInterface({ input: this.#process.stdout! })[Symbol.asyncIterator]();
+  }
+
+  get pid(): number {
+    return this.#process.pid!;
+  }
+
+  async line(): Promise<string> {
+    const { value, done } = await this.#lines.next();
+    if (done) throw new Error(`${this.#name} ended early (${this.#process.exitCode})`);
+    return value;
+  }
+
+  async expect(line: string): Promise<void> {
+    const found = await this.line();
+    if (found !== line) throw new Error(`${this.#name}: "${line}" expected, found "${found}"`);
+  }
+
+  say(line: string): void {
+    this.#process.stdin!.write(`${line}\n`);
+  }
+
+  /** Ends it by closing its input where it looks at that, by a signal where not. */
+  async stop(how: 'input' | 'signal' = 'signal'): Promise<void> {
+    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
+    const ended = new Promise((resolve) => this.#process.once('exit', resolve));
+    if (how === 'input') this.#process.stdin!.end();
+    else this.#process.kill('SIGKILL');
+    await ended;
+  }
+}
