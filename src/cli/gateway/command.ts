@@ -25,7 +25,8 @@ export async function gatewayCommand(args: string[]): Promise<number> {
   console.log(`listening on ${gateway.addr}`);
   const signal = await stopped;
   console.log(`${signal}: draining ${gateway.counters.connections} connections`);
-  await gateway.shutdown();
+  const cutOff = await gateway.shutdown();
+  if (cutOff > 0) console.log(`${cutOff} connections did not take everything in time`);
   return 0;
 }
 

@@ -13,6 +13,8 @@ export interface Counters {
   droppedSlow: number;
   droppedIdle: number;
   droppedErrors: number;
+  /** Connections that their peers reset. */
+  resets: number;
   symbols: number;
   subscriptions: number;
 }
@@ -31,6 +33,7 @@ export function newCounters(): Counters {
     droppedSlow: 0,
     droppedIdle: 0,
     droppedErrors: 0,
+    resets: 0,
     symbols: 0,
     subscriptions: 0,
   };

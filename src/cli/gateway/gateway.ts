@@ -1,3 +1,4 @@
+import { IOError } from '../../io/index.ts';
 import { listen, type TCPAddr, type TCPConn, type TCPListener } from '../../net/index.ts';
 import { go, sleep } from '../../runtime/index.ts';
 import { type Counters, newCounters } from './counters.ts';
@@ -54,31 +55,50 @@ export class Gateway {
     this.counters.accepted++;
     this.counters.connections++;
     this.#perAddress.set(host, sameAddress + 1);
+    this.#boundSendBuffer(conn);
     const session = new Session(this, conn);
     this.#sessions.add(session);
-    return session.run().finally(() => {
-      this.#sessions.delete(session);
-      this.counters.connections--;
-      const left = this.#perAddress.get(host)! - 1;
-      if (left === 0) this.#perAddress.delete(host);
-      else this.#perAddress.set(host, left);
-    });
+    return session.run();
   }
 
-  /** Stops accepting, sends what is queued, closes; what takes longer than the drain timeout is cut off. */
-  async shutdown(): Promise<void> {
+  /** The kernel would buffer megabytes of old prices for a consumer that does not read. */
+  #boundSendBuffer(conn: TCPConn): void {
+    try {
+      conn.setWriteBuffer(this.options.sendBuffer);
+    } catch (error) {
+      // Not every driver can: no reason to serve nobody.
+      if (!(error instanceof IOError)) throw error;
+    }
+  }
+
+  /** A session's last word. */
+  ended(session: Session): void {
+    this.#sessions.delete(session);
+    this.counters.connections--;
+    const { host } = session.conn.remoteAddr;
+    const left = this.#perAddress.get(host)! - 1;
+    if (left === 0) this.#perAddress.delete(host);
+    else this.#perAddress.set(host, left);
+  }
+
+  /**
+   * Stops accepting, sends what is queued, closes; what takes longer than the drain timeout is cut off. How many
+   * connections did not get everything.
+   */
+  async shutdown(): Promise<number> {
     await this.#listener.close();
     const sessions = [...this.#sessions];
     const finished = Promise.allSettled(sessions.map((session) => session.finish()));
-    const late = new AbortController();
-    const timeout = sleep(this.options.drainTimeout, { signal: late.signal }).then(
+    const inTime = new AbortController();
+    const timeout = sleep(this.options.drainTimeout, { signal: inTime.signal }).then(
       () => {
-        for (const session of sessions) session.conn.closeNow();
+        for (const session of this.#sessions) session.conn.closeNow();
       },
       () => {},
     );
-    await finished;
-    late.abort();
+    const outcomes = await finished;
+    inTime.abort();
     await timeout;
+    return outcomes.filter(({ status }) => status === 'rejected').length;
   }
 }

@@ -12,6 +12,8 @@ export interface GatewayOptions {
   idleTimeout: number;
   /** How long a slow consumer may refuse bytes before it is dropped. */
   writeTimeout: number;
+  /** The kernel's buffer for what a connection has not taken yet, in bytes. */
+  sendBuffer: number;
   /** Lines that wait for a slow consumer before ticks are conflated. */
   queueLimit: number;
   /** Subscriptions of one connection. */
@@ -31,6 +33,7 @@ export const defaultOptions: GatewayOptions = {
   firstLineTimeout: 10_000,
   idleTimeout: 120_000,
   writeTimeout: 5000,
+  sendBuffer: 64 * 1024,
   queueLimit: 256,
   maxSubscriptions: 64,
   maxSymbols: 10_000,
@@ -45,6 +48,7 @@ const NAMES = {
   'first-line-timeout': 'firstLineTimeout',
   'idle-timeout': 'idleTimeout',
   'write-timeout': 'writeTimeout',
+  'send-buffer': 'sendBuffer',
   'queue-limit': 'queueLimit',
   'max-subscriptions': 'maxSubscriptions',
   'max-symbols': 'maxSymbols',
@@ -89,6 +93,7 @@ export const gatewayUsage = `gopark gateway [options]    a market-data and order
   --first-line-timeout ms   for a new connection's first line        (${defaultOptions.firstLineTimeout})
   --idle-timeout ms         for a connection that sends nothing      (${defaultOptions.idleTimeout})
   --write-timeout ms        for a consumer that takes nothing        (${defaultOptions.writeTimeout})
+  --send-buffer bytes       of the kernel, for each connection       (${defaultOptions.sendBuffer})
   --queue-limit n           lines queued before ticks are conflated  (${defaultOptions.queueLimit})
   --max-subscriptions n     of one connection                        (${defaultOptions.maxSubscriptions})
   --max-symbols n           of the whole market                      (${defaultOptions.maxSymbols})

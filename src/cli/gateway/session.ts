@@ -1,13 +1,25 @@
-import { ClosedError, DeadlineExceededError, type TCPConn } from '../../net/index.ts';
-import { go } from '../../runtime/index.ts';
+import { ClosedError, DeadlineExceededError, OpError, type TCPConn } from '../../net/index.ts';
+import { spend } from '../../runtime/budget.ts';
+import { go, gosched } from '../../runtime/index.ts';
 import type { Gateway } from './gateway.ts';
-import { type Carry, splitLines } from './line-splitter.ts';
+import { splitLines } from './line-splitter.ts';
+import { lingeringClose } from './lingering-close.ts';
 import type { Topic } from './market.ts';
 import { Outbox } from './outbox.ts';
 import { parseLine, type Request } from './protocol.ts';
 
 /** All sessions read into this: an idle connection has no buffer of its own. */
 const shared = new Uint8Array(64 * 1024);
+/** Replies are sent when they are this long, and a peer that does not take them is not read from. */
+const MOST_REPLIES = 16 * 1024;
+
+/** What stands between a session and its next read. */
+interface Pause {
+  /** Others have their turn. */
+  readonly turn: Promise<void> | null;
+  /** What came already and has not been answered. */
+  readonly rest: Uint8Array | null;
+}
 
 /**
  * One client: a goroutine that reads lines and answers them. There are tens of thousands of these, so that its
@@ -19,7 +31,6 @@ export class Session {
   #topics: Topic[] | null = null;
   #carry: Uint8Array | null = null;
   #outbox: Outbox | null = null;
-  #draining: Promise<void> | null = null;
   #errors = 0;
 
   constructor(gateway: Gateway, conn: TCPConn) {
@@ -30,62 +41,86 @@ export class Session {
   /** Serves the connection until its end. */
   async run(): Promise<void> {
     const { conn } = this;
-    const { options, counters } = this.#gateway;
     try {
-      conn.setReadTimeout(options.firstLineTimeout);
+      conn.setReadTimeout(this.#gateway.options.firstLineTimeout);
       for (;;) {
         await conn.waitReadable();
         for (let n = conn.tryRead(shared); n !== undefined; n = conn.tryRead(shared)) {
-          if (n === null) {
-            // Half closed: the replies still go out.
-            await this.#draining;
-            return;
-          }
-          if (!(await this.#received(shared.subarray(0, n)))) return;
+          // Half closed: what has been asked for still goes out.
+          if (n === null) return await this.#outbox?.drained;
+          const next = this.#received(this.#carry, shared.subarray(0, n));
+          if (next === null) continue;
+          if (next === 'end' || !(await this.#caughtUp(next))) return await this.#dismiss();
         }
       }
     } catch (error) {
-      if (error instanceof DeadlineExceededError && error.op === 'read') counters.droppedIdle++;
-      else if (!(error instanceof ClosedError)) throw error;
+      this.#failed(error);
     } finally {
       this.#leave();
+      this.#gateway.ended(this);
     }
   }
 
-  /** Answers what came; false ends the session. Nothing here may use `bytes` after its first await. */
-  async #received(bytes: Uint8Array): Promise<boolean> {
-    const { options, counters } = this.#gateway;
+  #failed(error: unknown): void {
+    const { counters } = this.#gateway;
+    if (error instanceof DeadlineExceededError && error.op === 'read') {
+      counters.droppedIdle++;
+      this.reply(Buffer.from('ERR timeout\n', 'latin1'));
+    } else if (error instanceof OpError) {
+      // Closed here, by a shutdown or for being slow, or by the peer in its own way: no news in a gateway's life.
+      if (!(error instanceof ClosedError)) counters.resets++;
+    } else {
+      throw error;
+    }
+  }
+
+  /** Answers lines until there are none, others must have a turn, or the peer does not take the answers. */
+  #received(carry: Uint8Array | null, bytes: Uint8Array): Pause | 'end' | null {
+    const { options, counters, market } = this.#gateway;
     let replies = '';
-    let feeds: Promise<void>[] | null = null;
+    let turn = null as Promise<void> | null;
+    let stopped = false as boolean;
     const linesBefore = counters.lines;
-    const flushReplies = () => {
-      if (replies !== '') this.reply(Buffer.from(replies, 'latin1'));
-      replies = '';
-    };
-    const rest: Carry = splitLines(this.#carry, bytes, (line) => {
+    const rest = splitLines(carry, bytes, (line) => {
       counters.lines++;
       const request = parseLine(line);
       if (request.kind === 'feed') {
         // Replies in the order of their lines, also beside a tick that this very line causes.
-        flushReplies();
-        feeds ??= [];
-        feeds.push(this.#gateway.market.publish(request.symbol, request.price));
+        if (replies !== '') this.reply(Buffer.from(replies, 'latin1'));
+        replies = '';
+        turn = market.publish(request.symbol, request.price);
       } else {
         replies += this.#answer(request);
       }
-      return this.#errors < options.maxErrors;
+      // A peer that sends as fast as it can must not hold the event loop: every line counts as an operation.
+      if (turn === null && spend()) turn = gosched();
+      stopped = turn !== null || replies.length >= MOST_REPLIES || this.#errors >= options.maxErrors;
+      return !stopped;
     });
     if (rest === 'too long') replies += 'ERR line too long\n';
-    flushReplies();
+    if (this.#errors >= options.maxErrors) replies += 'ERR too many errors\n';
+    if (replies !== '') this.reply(Buffer.from(replies, 'latin1'));
     if (rest === 'too long' || this.#errors >= options.maxErrors) {
       counters.droppedErrors++;
-      return false;
+      return 'end';
     }
-    this.#carry = rest;
     if (counters.lines > linesBefore) this.conn.setReadTimeout(options.idleTimeout);
-    if (feeds !== null) await Promise.all(feeds);
-    if (this.#outbox?.full) await this.#draining;
-    return true;
+    this.#carry = null;
+    if (stopped || this.#outbox?.full) return { turn, rest };
+    this.#carry = rest;
+    return null;
+  }
+
+  /** Waits as long as it takes to go on reading; false: the session ends. */
+  async #caughtUp(pause: Pause): Promise<boolean> {
+    for (;;) {
+      if (pause.turn !== null) await pause.turn;
+      if (this.#outbox?.full) await this.#outbox.drained;
+      if (pause.rest === null) return true;
+      const next = this.#received(null, pause.rest);
+      if (next === null || next === 'end') return next === null;
+      pause = next;
+    }
   }
 
   #answer(request: Exclude<Request, { kind: 'feed' }>): string {
@@ -156,22 +191,24 @@ export class Session {
 
   tick(topic: Topic, line: Uint8Array): void {
     const { counters } = this.#gateway;
-    counters.ticksOut++;
     if (this.#outbox === null) {
-      if (this.#tryWrite(line)) return;
+      if (this.#tryWrite(line)) {
+        counters.ticksOut++;
+        return;
+      }
       this.#fallBehind();
     }
-    if (this.#outbox?.tick(topic, line)) {
-      counters.conflated++;
-      counters.ticksOut--;
-    }
+    if (this.#outbox!.tick(topic, line)) counters.conflated++;
+    else counters.ticksOut++;
   }
 
   /** True also when the connection is gone: then its own goroutine is told, not whoever publishes. */
   #tryWrite(bytes: Uint8Array): boolean {
     try {
       return this.conn.tryWrite(bytes);
-    } catch {
+    } catch (error) {
+      if (!(error instanceof OpError)) throw error;
+      if (!(error instanceof ClosedError)) this.#gateway.counters.resets++;
       this.conn.closeNow();
       return true;
     }
@@ -180,13 +217,13 @@ export class Session {
   #fallBehind(): Outbox {
     const outbox = new Outbox(this.#gateway.options.queueLimit);
     this.#outbox = outbox;
-    this.#draining = go(async () => {
+    outbox.drained = go(async () => {
       try {
-        await outbox.drain(this.conn, this.#gateway.options.writeTimeout);
-        this.conn.setWriteTimeout(null);
+        // Something may have been added between the last piece and here.
+        while (!outbox.empty) await outbox.drain(this.conn, this.#gateway.options.writeTimeout);
         this.#outbox = null;
-        this.#draining = null;
       } catch (error) {
+        if (!(error instanceof OpError)) throw error;
         if (error instanceof DeadlineExceededError) this.#gateway.counters.droppedSlow++;
         // The reading goroutine ends with it.
         this.conn.closeNow();
@@ -195,9 +232,17 @@ export class Session {
     return outbox;
   }
 
-  /** Sends what is still queued, then closes. */
+  /** The gateway ends the session: the last reply still arrives. */
+  async #dismiss(): Promise<void> {
+    this.#leave();
+    await this.#outbox?.drained;
+    await lingeringClose(this.conn);
+  }
+
+  /** Says that the gateway closes, sends what is still queued, then closes. */
   async finish(): Promise<void> {
-    await this.#draining;
+    this.reply(Buffer.from('ERR shutting down\n', 'latin1'));
+    await this.#outbox?.drained;
     await this.conn[Symbol.asyncDispose]();
   }
 }
