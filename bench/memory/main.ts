@@ -1,0 +1,47 @@
+// `npm run bench:memory`: what an idle connection costs. `-- --connections 5000 --after-message --only wait,node`
+import { parseArgs } from 'node:util';
+import { descriptorShortage } from '#dist/cli/lib/descriptor-limit.js';
+import { compile } from '../lib/compile.ts';
+import { namesIn, numberIn, runMain } from '../lib/options.ts';
+import { machine, median, printTable } from '../lib/report.ts';
+import { contenders } from './contenders.ts';
+import { measure, type PerConnection } from './measure.ts';
+
+await runMain(async () => {
+  const { values } = parseArgs({
+    options: {
+      connections: { type: 'string', default: '15000' },
+      runs: { type: 'string', default: '3' },
+      only: { type: 'string' },
+      'after-message': { type: 'boolean', default: false },
+    },
+  });
+  const connections = numberIn(values.connections, 'connections');
+  const runs = numberIn(values.runs, 'runs');
+  const roundTrips = values['after-message'] ? 1 : 0;
+  const names = namesIn(values.only, Object.keys(contenders), 'contender');
+  // Server and clients have as many descriptors each, and inherit our limit.
+  const shortage = descriptorShortage(connections);
+  if (shortage !== null) throw new Error(shortage);
+  const program = compile('memory/hold-connections.c');
+  console.log(machine());
+  const state = roundTrips === 0 ? 'silent since they were accepted' : 'idle after one round trip';
+  console.log(`${connections} connections, ${state}; medians of ${runs} fresh processes\n`);
+  const bytes = (value: number | null | undefined) => (value == null ? '-' : Math.round(value).toString());
+  const rows: string[][] = [];
+  for (const name of names) {
+    const found: PerConnection[] = [];
+    for (let run = 0; run < runs; run++) {
+      found.push(await measure(contenders[name]!, { program, connections, roundTrips }));
+    }
+    const resident = found.map((one) => one.resident);
+    const heaps = found.map((one) => one.heap).filter((heap) => heap !== null);
+    rows.push([
+      contenders[name]!.title,
+      bytes(median(resident)),
+      `${bytes(Math.min(...resident))}-${bytes(Math.max(...resident))}`,
+      bytes(heaps.length > 0 ? median(heaps) : null),
+    ]);
+  }
+  printTable(['who', 'RSS B/conn', 'least-most', 'JS heap B/conn'], rows);
+});
