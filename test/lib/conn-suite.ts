@@ -511,17 +511,16 @@ export function connSuite<C extends Conn>(
     row(
       'a stalled loop: what came before the deadline settles the read, the next one fails',
       async (a, b) => {
-        a.setReadTimeout(25);
         const p = new Uint8Array(16);
-        const reading = a.read(p);
+        const reading = watch(a.read(p));
         await turns(2);
-        await b.write(text('in time'));
-        // The bytes are in the kernel; now nothing runs until the deadline is long over.
-        await turns(0);
+        // In one turn: the bytes are in the kernel, and nothing runs until the deadline is long over.
+        const writing = b.write(text('in time'));
         const flushing = (b as { flush?: () => Promise<void> }).flush?.();
-        busy(50);
-        await flushing;
-        assert.equal(await reading, 7);
+        a.setReadTimeout(5);
+        busy(30);
+        await Promise.all([reading.promise, writing, flushing]);
+        assert.deepEqual(reading.outcome, { state: 'resolved', value: 7 });
         sameBytes(p.subarray(0, 7), text('in time'));
         assertTimeout(await rejection(a.read(p)));
         a.setReadTimeout(null);

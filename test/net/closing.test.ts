@@ -447,3 +447,23 @@ describe('closing: many', () => {
     }
   });
 });
+
+describe('traffic', () => {
+  test('P-3 stress: two connections, thousands of round trips of 512 bytes each', async () => {
+    const side = async (conn: TCPConn, first: boolean) => {
+      const p = new Uint8Array(512);
+      for (let i = 0; i < 3000; i++) {
+        if (first) {
+          p.fill(i);
+          await conn.write(p);
+        }
+        const got = await readExactly(conn, 512);
+        assert.ok(got[0] === (i & 255) && got[511] === (i & 255));
+        if (!first) await conn.write(got);
+      }
+    };
+    const pairs = await Promise.all([tcpPair(), tcpPair()]);
+    await Promise.all(pairs.flatMap(({ a, b }) => [side(a, true), side(b, false)]));
+    for (const { a, b } of pairs) await Promise.all([a.close(), b.close()]);
+  });
+});
