@@ -2,6 +2,13 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { onCore, type Side } from './pinning.ts';
 
+const running = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+// Their default would end us without that.
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1));
+
 /** A process that talks to us in lines. */
 export class Child {
   readonly #name: string;
@@ -12,6 +19,8 @@ export class Child {
     const [file, ...args] = onCore(side, command);
     this.#name = command.join(' ');
     this.#process = spawn(file!, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+    running.add(this.#process);
+    this.#process.on('exit', () => running.delete(this.#process));
     this.#process.on('error', (error) => console.error(error));
     // A child that has gone is noticed where its next line is missing.
     this.#process.stdin!.on('error', () => {});
