@@ -121,12 +121,14 @@ export async function dial(
   const local = localEnd(options.localAddress);
   if (options.signal?.aborted) throw abortReason(options.signal);
   const limit = timeout === undefined || timeout === Number.POSITIVE_INFINITY ? null : new AbortController();
-  const signals = [options.signal, limit?.signal].filter((signal) => signal !== undefined);
-  const signal = signals.length > 1 ? AbortSignal.any(signals) : signals[0];
+  const signal = limit?.signal ?? options.signal;
   const late = () => new DeadlineExceededError({ op: 'dial', net: network });
   if (limit !== null && timeout! <= 0) throw late();
   const timer =
     limit === null ? null : setTimeout(() => limit.abort(late()), Math.min(timeout!, 2 ** 31 - 1));
+  // Not AbortSignal.any: a signal that outlives many dials would remember each of them.
+  const forward = () => limit?.abort(options.signal!.reason);
+  if (limit !== null && options.signal !== undefined) onAbort(options.signal, forward);
   try {
     const hosts = await unlessAborted(lookup(network, systemHost(network, host)), signal);
     return await connectToAny(hosts, port, {
@@ -139,6 +141,7 @@ export async function dial(
     });
   } finally {
     if (timer !== null) clearTimeout(timer);
+    options.signal?.removeEventListener('abort', forward);
   }
 }
 
