@@ -363,6 +363,28 @@ describe('signals: nothing is left behind', () => {
     controller.abort();
   });
 
+  test('a long-lived signal remembers no dial that is over', async () => {
+    const { signal } = new AbortController();
+    const remembered = () =>
+      Object.getOwnPropertySymbols(signal)
+        .map((symbol) => (signal as unknown as Record<symbol, unknown>)[symbol])
+        .reduce<number>(
+          (sum, value) => sum + (value instanceof Set || value instanceof Map ? value.size : 0),
+          0,
+        );
+    await using listener = await listen('tcp', '127.0.0.1:0');
+    const dialOnce = async () => {
+      const conn = await dial('tcp', String(listener.addr), { signal, timeout: 10_000 });
+      (await listener.accept()).closeNow();
+      conn.closeNow();
+    };
+    await dialOnce();
+    const before = remembered();
+    for (let i = 0; i < 20; i++) await dialOnce();
+    assert.equal(remembered(), before);
+    assert.equal(getEventListeners(signal, 'abort').length, 0);
+  });
+
   test('a hundred calls on one signal give no warning', async () => {
     const warnings: string[] = [];
     const onWarning = (warning: Error) => warnings.push(warning.message);
