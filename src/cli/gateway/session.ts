@@ -150,17 +150,24 @@ export class Session {
 
   #subscribe(symbols: string[]): string {
     const { options, counters, market } = this.#gateway;
-    this.#topics ??= [];
+    const topics = this.#topics ?? [];
+    const topicsBefore = topics.length;
+    let failed = '';
     for (const symbol of symbols) {
-      if (this.#topics.some((topic) => topic.symbol === symbol)) continue;
-      if (this.#topics.length >= options.maxSubscriptions) return 'ERR too many subscriptions\n';
-      const topic = market.topic(symbol);
-      if (topic === null) return 'ERR too many symbols\n';
+      if (topics.some((topic) => topic.symbol === symbol)) continue;
+      if (topics.length >= options.maxSubscriptions) failed = 'ERR too many subscriptions\n';
+      const topic = failed === '' ? market.topic(symbol) : null;
+      if (topic === null) {
+        failed ||= 'ERR too many symbols\n';
+        break;
+      }
       topic.subscribers.add(this);
-      this.#topics.push(topic);
-      counters.subscriptions++;
+      topics.push(topic);
     }
-    return `OK SUB ${this.#topics.length}\n`;
+    counters.subscriptions += topics.length - topicsBefore;
+    // An array that has grown holds room for many more.
+    this.#topics = topics.slice();
+    return failed || `OK SUB ${topics.length}\n`;
   }
 
   #unsubscribe(symbols: string[]): string {
