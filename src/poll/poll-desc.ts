@@ -60,9 +60,9 @@ export class PollDesc {
       if (!this.busy) this.begin(waiter);
       else if (this.#state & SHARED) this.hold();
     } else {
-      let last = this.head;
-      while (last.next !== null) last = last.next;
-      last.next = waiter;
+      const { tails } = this.fd.poller;
+      (tails.get(this) ?? this.head).next = waiter;
+      tails.set(this, waiter);
     }
     if (this.#state & LIMITED) this.arm(this.deadline);
   }
@@ -122,15 +122,22 @@ export class PollDesc {
     for (let before = this.head; before !== null; before = before.next) {
       if (before.next !== waiter) continue;
       before.next = waiter.next;
+      if (waiter.next === null) this.fd.poller.tails.set(this, before);
       waiter.abort?.release();
       return;
     }
+  }
+
+  private forgetTail(): void {
+    const { tails } = this.fd.poller;
+    if (tails.size > 0) tails.delete(this);
   }
 
   /** Wakes everybody. */
   failAll(failure: Failure): void {
     let waiter = this.head;
     this.head = null;
+    this.forgetTail();
     this.cancel();
     while (waiter !== null) {
       waiter.abort?.release();
@@ -175,6 +182,7 @@ export class PollDesc {
 
   private pop(waiter: Waiter): void {
     this.head = waiter.next;
+    if (this.head === null) this.forgetTail();
     waiter.abort?.release();
   }
 

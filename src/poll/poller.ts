@@ -15,12 +15,16 @@ import {
   type Op,
 } from './driver.ts';
 import type { FD } from './fd.ts';
+import type { PollDesc } from './poll-desc.ts';
+import type { Waiter } from './waiter.ts';
 
 /** Brings a driver's completions to the FDs they are for. One for each driver. */
 export class Poller implements CompletionReceiver {
   readonly driver: Driver;
   /** Two instants a slot, of its reading and its writing direction; 0: none. */
   readonly deadlines: Float64Array;
+  /** The last waiter of each queue that has more than one: kept here, because almost none has. */
+  readonly tails: Map<PollDesc, Waiter> = new Map();
   readonly #fds: (FD | null)[] = [];
   readonly #generations: Int32Array;
   #lookedAt = -1;
