@@ -32,8 +32,10 @@ export function checkFloors() {
       violations.push(`${name}: package ${from} stands on no floor; give it one in scripts/floors.mjs`);
       continue;
     }
-    const text = readFileSync(join(source, name), 'utf8').replace(/\/\*[^]*?\*\//g, '');
-    for (const [, specifier] of text.matchAll(/^(?:import|export)\b(?:[^;'"]*?\bfrom)?\s*['"]([^'"]+)['"]/gm)) {
+    const text = readFileSync(join(source, name), 'utf8').replace(/\/\*[\s\S]*?\*\//g, '');
+    for (const [, specifier] of text.matchAll(
+      /^(?:import|export)\b(?:[^;'"]*?\bfrom)?\s*['"]([^'"]+)['"]/gm,
+    )) {
       if (specifier.startsWith('.')) {
         const to = packageOf(relative(source, join(source, dirname(name), specifier)));
         if (to === 'root') {
