@@ -71,7 +71,7 @@ async function watch(
     const progress = parseProgress(line);
     if (progress.kind === 'end') last = progress;
     else if (progress.kind === 'ramp') console.log(`connecting: ${gateway.counters.connections}`);
-    else {
+    else if (progress.kind === 'second') {
       if (vitals.mostMemory === 0) console.log(header());
       console.log(liveLine(progress, vitals.read()));
     }
@@ -87,6 +87,8 @@ function verdict(last: Progress, refused: number): number {
   const problems: string[] = [];
   if (refused > 0) problems.push(`${refused} connections were refused`);
   if (last.lost > 0) problems.push(`${last.lost} orders were not acknowledged`);
+  if (last.skipped > 0)
+    problems.push(`${last.skipped} orders or prices could not be sent: they were not read`);
   if (last.errors > 0) problems.push(`${last.errors} errors, the first: ${escapeText(last.firstError)}`);
   for (const problem of problems) console.error(`gopark gateway: ${problem}`);
   return problems.length === 0 ? 0 : 1;

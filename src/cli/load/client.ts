@@ -11,38 +11,37 @@ const E = 69;
 export class Client {
   readonly conn: TCPConn;
   readonly #tally: Tally;
-  readonly #name: string;
-  /** When each order without an answer should have been sent; answers come in order. */
+  readonly #number: number;
+  /** From when the latency of each order without an answer counts; answers come in order. */
   readonly #waiting: number[] = [];
   #orders = 0;
   #carry: Uint8Array | null = null;
 
-  constructor(conn: TCPConn, name: string, tally: Tally) {
+  constructor(conn: TCPConn, number: number, tally: Tally) {
     this.conn = conn;
-    this.#name = name;
+    this.#number = number;
     this.#tally = tally;
   }
 
   /** Reads until the gateway or we close the connection. */
   async run(): Promise<void> {
+    const onLine = (line: Uint8Array) => this.#received(line);
     for (;;) {
       await this.conn.waitReadable();
       for (let n = this.conn.tryRead(shared); n !== undefined; n = this.conn.tryRead(shared)) {
         if (n === null) return;
-        const rest = splitLines(this.#carry, shared.subarray(0, n), (line) => this.#received(line));
+        const rest = splitLines(this.#carry, shared.subarray(0, n), onLine);
         if (rest === 'too long') throw new Error('the gateway sent an endless line');
         this.#carry = rest;
       }
     }
   }
 
-  /** Sends an order that was due at `due`: latency counts from there, so that our own lateness does not hide any. */
-  order(symbol: string, due: number): void {
-    const line = `ORD ${this.#name}-${++this.#orders} BUY ${symbol} 10 101.25\n`;
-    this.#waiting.push(due);
+  order(symbol: string, since: number): void {
+    const line = `ORD ${this.#number}-${++this.#orders} BUY ${symbol} 10 101.25\n`;
+    if (!this.#tally.attempt(() => this.conn.tryWrite(Buffer.from(line, 'latin1')))) return;
+    this.#waiting.push(since);
     this.#tally.ordered();
-    if (!this.conn.tryWrite(Buffer.from(line, 'latin1')))
-      this.#tally.failed('the gateway does not read fast enough');
   }
 
   #received(line: Uint8Array): boolean {
@@ -51,9 +50,9 @@ export class Client {
         this.#tally.ticked();
         break;
       case A: {
-        const due = this.#waiting.shift();
-        if (due === undefined) this.#tally.failed('an answer without an order');
-        else this.#tally.acknowledged(due);
+        const since = this.#waiting.shift();
+        if (since === undefined) this.#tally.failed('an answer without an order');
+        else this.#tally.acknowledged(since);
         break;
       }
       case E:

@@ -1,13 +1,17 @@
 import { parseArgs } from 'node:util';
 
-export interface LoadOptions {
-  address: string;
-  connections: number;
+/** What to do for a time. */
+export interface Phase {
   seconds: number;
   /** Orders a second, over all connections. */
   rate: number;
   /** Prices a second, over all publishers. */
   feeds: number;
+}
+
+export interface LoadOptions extends Phase {
+  address: string;
+  connections: number;
   symbols: number;
 }
 
@@ -15,20 +19,17 @@ export interface LoadOptions {
 export const SUBSCRIPTIONS = 2;
 export const PUBLISHERS = 4;
 
+export function symbolOf(number: number, options: LoadOptions): string {
+  return `SYM${number % options.symbols}`;
+}
+
 const NAMES = ['connections', 'seconds', 'rate', 'feeds', 'symbols'] as const;
 
 export function parseLoad(args: string[]): LoadOptions {
-  const number = { type: 'string' } as const;
+  const text = { type: 'string' } as const;
   const { values } = parseArgs({
     args,
-    options: {
-      address: number,
-      connections: number,
-      seconds: number,
-      rate: number,
-      feeds: number,
-      symbols: number,
-    },
+    options: { address: text, connections: text, seconds: text, rate: text, feeds: text, symbols: text },
   });
   const options = { address: values.address ?? '' } as LoadOptions;
   for (const name of NAMES) {

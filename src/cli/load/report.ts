@@ -1,8 +1,8 @@
-/** What the load driver tells its parent: one JSON line a second, and a last one. Times are microseconds. */
+/** What the load driver tells its parent: one JSON line a second, one at the end of a phase. Times are microseconds. */
 export interface Progress {
-  kind: 'ramp' | 'second' | 'end';
+  kind: 'ramp' | 'ready' | 'second' | 'end';
   connected: number;
-  /** Of this second; of the whole run in the last report. */
+  /** Of this second; in the last report of the whole phase. */
   orders: number;
   acks: number;
   ticks: number;
@@ -13,6 +13,8 @@ export interface Progress {
   seconds: number;
   /** Orders without an answer; meaningful in the last report only. */
   lost: number;
+  /** What could not be sent, because the gateway had not taken the 64 KiB before it. */
+  skipped: number;
   /** ERR lines, refusals and connections that ended by themselves. */
   errors: number;
   firstError: string;

@@ -6,12 +6,13 @@ class Window {
   orders = 0;
   acks = 0;
   ticks = 0;
+  skipped = 0;
   readonly started = now();
   /** Microseconds. */
   readonly latency: RecordableHistogram = createHistogram();
 }
 
-/** Counts of the running second and of the whole run. */
+/** Counts of the running second and of the whole phase. */
 export class Tally {
   connected = 0;
   #second = new Window();
@@ -28,8 +29,20 @@ export class Tally {
     this.#whole.orders++;
   }
 
-  acknowledged(due: number): void {
-    const microseconds = Math.max(1, Math.round((now() - due) * 1000));
+  /** Runs a tryWrite: whether its bytes are on their way. */
+  attempt(tryWrite: () => boolean): boolean {
+    try {
+      if (tryWrite()) return true;
+      this.#second.skipped++;
+      this.#whole.skipped++;
+    } catch (error) {
+      this.failed(String(error));
+    }
+    return false;
+  }
+
+  acknowledged(since: number): void {
+    const microseconds = Math.max(1, Math.round((now() - since) * 1000));
     for (const window of [this.#second, this.#whole]) {
       window.acks++;
       window.latency.record(microseconds);
@@ -45,7 +58,7 @@ export class Tally {
     if (this.#errors++ === 0) this.#firstError = why;
   }
 
-  /** The measured run begins: what the ramp counted does not belong to it. */
+  /** A phase begins: what came before it does not belong to it. */
   begin(): void {
     this.#second = new Window();
     this.#whole = new Window();
@@ -64,6 +77,7 @@ export class Tally {
       p99: window.latency.percentile(99),
       max: window.latency.max,
       seconds: (now() - window.started) / 1000,
+      skipped: window.skipped,
       lost: this.unanswered,
       errors: this.#errors,
       firstError: this.#firstError,
