@@ -63,9 +63,12 @@ function split(pieces: readonly Uint8Array[]): { lines: string[]; rest: string }
 
 describe('gateway: splitLines', () => {
   test('however a stream is cut, the lines are the same', () => {
-    const text = fc.array(fc.constantFrom('PING', 'x', '', 'a\rb', 'y'.repeat(50), 'z'.repeat(LONGEST_LINE)), {
-      maxLength: 12,
-    });
+    const text = fc.array(
+      fc.constantFrom('PING', 'x', '', 'a\rb', 'y'.repeat(50), 'z'.repeat(LONGEST_LINE)),
+      {
+        maxLength: 12,
+      },
+    );
     const ends = fc.infiniteStream(fc.constantFrom('\n', '\r\n'));
     fc.assert(
       fc.property(text, ends, fc.array(fc.nat(), { maxLength: 10 }), (parts, end, cuts) => {
