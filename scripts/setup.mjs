@@ -32,7 +32,9 @@ function dependenciesAreCurrent() {
 export function setup({ projects = ['src'] } = {}) {
   if (!dependenciesAreCurrent()) {
     console.log('setup: installing dependencies');
-    run('npm ci', 'npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']);
+    // Not `npm ci`: it refuses a lock file that was written where the registry has no packages for other platforms,
+    // which are optional. What is in the lock file is installed as pinned all the same.
+    run('npm install', 'npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']);
   }
   buildNative();
   run('tsc', process.execPath, [`${root}node_modules/typescript/bin/tsc`, '-b', ...projects]);
