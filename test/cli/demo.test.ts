@@ -16,4 +16,18 @@ describe('gateway --demo', { timeout: 60_000 }, () => {
     assert.ok(sent > 0);
     assert.match(stdout, RegExp(`orders +${sent} sent, ${sent} acknowledged, 0 lost`));
   });
+
+  test('more connections than descriptors: said before anything starts', async () => {
+    const { code, stdout, stderr } = await runGateway(['--demo', '--connections', '100000000']);
+    assert.equal(code, 1);
+    assert.equal(stdout, '');
+    assert.match(stderr, /100000004 connections need \d+ file descriptors.*\n.*ulimit -n/);
+  });
+
+  test('a gateway that refuses makes it fail, with the reason', async () => {
+    const args = ['--demo', '--connections', '20', '--seconds', '1', '--max-subscriptions', '1'];
+    const { code, stderr } = await runGateway(args);
+    assert.equal(code, 1);
+    assert.match(stderr, /errors, the first: ERR too many subscriptions/);
+  });
 });

@@ -49,4 +49,26 @@ describe('gateway: clients that mean no good', { timeout: 100_000 }, () => {
       assert.deepEqual([stats.symbols, stats.subscriptions, stats.accepted], [0, 0, 801]);
     });
   });
+
+  test('clients that send without a pause leave the others their turns', async (t) => {
+    await GatewayProcess.with([], async (gateway) => {
+      const good = await LineClient.connect(gateway.port);
+      const worker = new Worker(new URL('./fixtures/flood.js', import.meta.url), {
+        workerData: { port: gateway.port },
+      });
+      const before = await good.statsWhen(({ ticksIn, orders }) => ticksIn! > 1000 && orders! > 1000);
+      let longest = 0;
+      for (let i = 0; i < 50; i++) {
+        const began = performance.now();
+        assert.equal(await good.ask('PING'), 'PONG');
+        longest = Math.max(longest, performance.now() - began);
+      }
+      const { ticksIn, orders } = await good.stats();
+      await worker.terminate();
+      t.diagnostic(`longest PING ${longest.toFixed(1)} ms`);
+      assert.ok(longest < 2000, `longest ${longest} ms`);
+      assert.ok(ticksIn! > before.ticksIn! && orders! > before.orders!, 'the flood went on meanwhile');
+      await good.statsWhen(({ connections }) => connections === 1);
+    });
+  });
 });

@@ -104,6 +104,15 @@ describe('gateway: limits', { timeout: 60_000 }, () => {
     });
   }
 
+  test('a port that is taken', async () => {
+    await GatewayProcess.with([], async ({ port }) => {
+      const { code, stdout, stderr } = await runGateway(['--listen', `127.0.0.1:${port}`]);
+      assert.equal(code, 1);
+      assert.equal(stdout, '');
+      assert.match(stderr, RegExp(`^gopark: listen tcp 127\\.0\\.0\\.1:${port}: [^\n]*\n$`));
+    });
+  });
+
   for (const [args, complaint] of [
     [['--max-connections', 'many'], /--max-connections: expected a whole number.*"many"/],
     [['--nonsense'], /nonsense/],

@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { escapeText } from '../../runtime/escape.ts';
 import { Gateway } from '../gateway/gateway.ts';
-import type { GatewayOptions } from '../gateway/options.ts';
+import { defaultOptions, type GatewayOptions } from '../gateway/options.ts';
 import { descriptorShortage } from '../lib/descriptor-limit.ts';
 import { loadArguments, PUBLISHERS, SUBSCRIPTIONS } from '../load/options.ts';
 import { type Progress, parseProgress } from '../load/report.ts';
@@ -27,7 +27,8 @@ export async function runDemo(options: GatewayOptions, demo: DemoOptions): Promi
   }
   const gateway = await Gateway.start({
     ...options,
-    address: '127.0.0.1:0',
+    // A gateway that serves already does not stand in the way of a demo.
+    address: options.address === defaultOptions.address ? '127.0.0.1:0' : options.address,
     maxConnections: Math.max(options.maxConnections, connections),
     maxPerAddress: Math.max(options.maxPerAddress, connections),
   });
@@ -62,7 +63,9 @@ async function watch(
     child.once('error', (error) => resolve(error.message));
     child.once('exit', (code, signal) => resolve(code === 0 ? '' : `exit ${code ?? signal}`));
   });
+  let stopped = null as NodeJS.Signals | null;
   const stop = (signal: NodeJS.Signals) => {
+    stopped = signal;
     child.kill(signal);
   };
   process.once('SIGINT', stop).once('SIGTERM', stop);
@@ -79,7 +82,8 @@ async function watch(
   vitals.read();
   const failure = await ended;
   process.off('SIGINT', stop).off('SIGTERM', stop);
-  if (failure !== '') console.error(`gopark gateway: the load driver failed: ${failure}`);
+  if (stopped !== null) console.error(`gopark gateway: stopped by ${stopped}`);
+  else if (failure !== '') console.error(`gopark gateway: the load driver failed: ${failure}`);
   return failure === '' ? last : null;
 }
 
