@@ -34,8 +34,8 @@ describe('gateway: shutdown', { timeout: 60_000 }, () => {
     stuck.send('SUB STUCK');
     await publisher.statsWhen(({ subscriptions }) => subscriptions === 1);
     // Few lines at a time: only a connection that takes nothing for many rounds has that many conflated.
-    for (let conflated = 0; conflated < 2000; conflated = (await publisher.stats()).conflated!) {
-      publisher.send(...Array.from({ length: 100 }, (_, i) => `FEED STUCK ${i + 1}`));
+    for (let conflated = 0; conflated < 1000; conflated = (await publisher.stats()).conflated!) {
+      publisher.send(...Array.from({ length: 200 }, (_, i) => `FEED STUCK ${i + 1}`));
     }
     const { code, stdout, stderr } = await gateway.stop();
     assert.equal(stderr, '');
