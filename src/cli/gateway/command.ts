@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { demoOptions, parseDemo, runDemo } from '../demo/index.ts';
 import { descriptorShortage } from '../lib/descriptor-limit.ts';
+import { keepHeapSmall } from '../lib/heap.ts';
 import { Gateway } from './gateway.ts';
 import { gatewayArguments, gatewayOptions, gatewayUsage, UsageError } from './options.ts';
 
@@ -12,6 +13,7 @@ export async function gatewayCommand(args: string[]): Promise<number> {
     return 0;
   }
   const options = gatewayOptions(values);
+  keepHeapSmall();
   if (values.demo) return runDemo(options, parseDemo(values));
   const shortage = descriptorShortage(options.maxConnections);
   if (shortage !== null) {
