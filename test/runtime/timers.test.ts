@@ -3,6 +3,7 @@ import { describe, test } from 'node:test';
 import { setTimeout as later } from 'node:timers/promises';
 import fc from 'fast-check';
 import { type Timer, TimerHeap } from '#dist/runtime/timers.js';
+import { until } from '../lib/waiting.ts';
 
 class TestTimer implements Timer {
   when = 0;
@@ -51,7 +52,7 @@ describe('timer heap', () => {
             }
           }
           assert.equal(heap.size, due.size);
-          await later(14);
+          await until(() => heap.size === 0, 'all timers to fire');
           for (const timer of timers) {
             const when = due.get(timer);
             assert.equal(timer.fired, when === undefined ? 0 : 1);
