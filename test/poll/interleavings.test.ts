@@ -596,6 +596,32 @@ describe('single interleavings on a fake driver', () => {
     }
   });
 
+  test('what a multishot receive brings last belongs to whoever waits by then, whatever it waits for', async () => {
+    let last = false;
+    // Of five chances for `more` the first one means no.
+    const world = conns({ multishot: true, choose: (count) => (count === 5 && !last ? 1 : 0) });
+    const [a, b] = world.sides;
+    for (const size of [8, 20_000]) {
+      last = false;
+      const small = watch(a.conn.read(new Uint8Array(8)));
+      await world.settle();
+      void b.conn.write(Uint8Array.of(1, 2, 3));
+      await world.settle();
+      assert.deepEqual(small.outcome, { state: 'resolved', value: 3 });
+      last = true;
+      const readable = watch(a.conn.waitReadable());
+      const p = new Uint8Array(size);
+      const reading = watch(a.conn.read(p));
+      void b.conn.write(Uint8Array.of(4, 5, 6, 7));
+      await world.settle();
+      assert.equal(readable.outcome.state, 'resolved');
+      assert.deepEqual(reading.outcome, { state: 'resolved', value: 4 });
+      sameBytes(p.subarray(0, 4), Uint8Array.of(4, 5, 6, 7));
+      assert.equal(world.checked.holds, 0);
+    }
+    await finish(world);
+  });
+
   test('without a synchronous look a stalled loop lets the deadline strike, and the bytes stay', async () => {
     const world = conns({ attempts: false, poll: false });
     const [a, b] = world.sides;
