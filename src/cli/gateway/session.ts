@@ -38,44 +38,54 @@ export class Session {
     this.conn = conn;
   }
 
-  /** Serves the connection until its end. */
+  /** Serves the connection until its end. What it holds while it waits, every idle connection costs. */
   async run(): Promise<void> {
-    const { conn } = this;
+    let failure: unknown = null;
     try {
-      conn.setReadTimeout(this.#gateway.options.firstLineTimeout);
+      this.conn.setReadTimeout(this.#gateway.options.firstLineTimeout);
       for (;;) {
-        await conn.waitReadable();
-        for (let n = conn.tryRead(shared); n !== undefined; n = conn.tryRead(shared)) {
-          // Half closed: what has been asked for still goes out.
-          if (n === null) return await this.#outbox?.drained;
-          const next = this.#received(this.#carry, shared.subarray(0, n));
-          if (next === null) continue;
-          if (next === 'end' || !(await this.#caughtUp(next))) return await this.#dismiss();
-        }
+        await this.conn.waitReadable();
+        const goesOn = this.read();
+        if (goesOn !== null && !(await goesOn)) break;
       }
     } catch (error) {
-      this.#failed(error);
-    } finally {
-      this.#leave();
-      this.#gateway.ended(this);
+      failure = error;
     }
+    this.end(failure);
   }
 
-  #failed(error: unknown): void {
+  private end(failure: unknown): void {
     const { counters } = this.#gateway;
-    if (error instanceof DeadlineExceededError && error.op === 'read') {
+    if (failure instanceof DeadlineExceededError && failure.op === 'read') {
       counters.droppedIdle++;
       this.reply(Buffer.from('ERR timeout\n', 'latin1'));
-    } else if (error instanceof OpError) {
-      // Closed here, by a shutdown or for being slow, or by the peer in its own way: no news in a gateway's life.
-      if (!(error instanceof ClosedError)) counters.resets++;
-    } else {
-      throw error;
+    } else if (failure instanceof OpError && !(failure instanceof ClosedError)) {
+      counters.resets++;
     }
+    this.leave();
+    this.#gateway.ended(this);
+    // The peer's ways to go, and a close by this side, are no news in a gateway's life.
+    if (failure !== null && !(failure instanceof OpError)) throw failure;
+  }
+
+  /** Answers what there is. `null`: all of it; else whether the session goes on, once others have had their turn. */
+  private read(): Promise<boolean> | null {
+    for (let n = this.conn.tryRead(shared); n !== undefined; n = this.conn.tryRead(shared)) {
+      if (n === null) return this.finishSending();
+      const next = this.received(this.#carry, shared.subarray(0, n));
+      if (next !== null) return this.catchUp(next);
+    }
+    return null;
+  }
+
+  /** Half closed: what has been asked for still goes out. */
+  private async finishSending(): Promise<false> {
+    await this.#outbox?.drained;
+    return false;
   }
 
   /** Answers lines until there are none, others must have a turn, or the peer does not take the answers. */
-  #received(carry: Uint8Array | null, bytes: Uint8Array): Pause | 'end' | null {
+  private received(carry: Uint8Array | null, bytes: Uint8Array): Pause | 'end' | null {
     const { options, counters, market } = this.#gateway;
     let replies = '';
     let turn = null as Promise<void> | null;
@@ -90,7 +100,7 @@ export class Session {
         replies = '';
         turn = market.publish(request.symbol, request.price);
       } else {
-        replies += this.#answer(request);
+        replies += this.answer(request);
       }
       // A peer that sends as fast as it can must not hold the event loop: every line counts as an operation.
       if (turn === null && spend()) turn = gosched();
@@ -111,19 +121,20 @@ export class Session {
     return null;
   }
 
-  /** Waits as long as it takes to go on reading; false: the session ends. */
-  async #caughtUp(pause: Pause): Promise<boolean> {
-    for (;;) {
-      if (pause.turn !== null) await pause.turn;
+  /** Waits as long as it takes to go on reading; false: the session has ended. */
+  private async catchUp(next: Pause | 'end' | null): Promise<boolean> {
+    for (; next !== null; next = next.rest === null ? null : this.received(null, next.rest)) {
+      if (next === 'end') {
+        await this.dismiss();
+        return false;
+      }
+      if (next.turn !== null) await next.turn;
       if (this.#outbox?.full) await this.#outbox.drained;
-      if (pause.rest === null) return true;
-      const next = this.#received(null, pause.rest);
-      if (next === null || next === 'end') return next === null;
-      pause = next;
     }
+    return true;
   }
 
-  #answer(request: Exclude<Request, { kind: 'feed' }>): string {
+  private answer(request: Exclude<Request, { kind: 'feed' }>): string {
     const { counters } = this.#gateway;
     switch (request.kind) {
       case 'order':
@@ -133,9 +144,9 @@ export class Session {
         counters.rejects++;
         return `REJ ${request.id} ${request.reason}\n`;
       case 'subscribe':
-        return this.#subscribe(request.symbols);
+        return this.subscribe(request.symbols);
       case 'unsubscribe':
-        return this.#unsubscribe(request.symbols);
+        return this.unsubscribe(request.symbols);
       case 'ping':
         return 'PONG\n';
       case 'stats':
@@ -148,7 +159,7 @@ export class Session {
     }
   }
 
-  #subscribe(symbols: string[]): string {
+  private subscribe(symbols: string[]): string {
     const { options, counters, market } = this.#gateway;
     const topics = this.#topics ?? [];
     const topicsBefore = topics.length;
@@ -170,47 +181,47 @@ export class Session {
     return failed || `OK SUB ${topics.length}\n`;
   }
 
-  #unsubscribe(symbols: string[]): string {
+  private unsubscribe(symbols: string[]): string {
     const topics = this.#topics ?? [];
     this.#topics = topics.filter((topic) => !symbols.includes(topic.symbol));
-    for (const topic of topics) if (symbols.includes(topic.symbol)) this.#forget(topic);
+    for (const topic of topics) if (symbols.includes(topic.symbol)) this.forget(topic);
     return `OK UNSUB ${this.#topics.length}\n`;
   }
 
-  #forget(topic: Topic): void {
+  private forget(topic: Topic): void {
     topic.subscribers.delete(this);
     this.#gateway.counters.subscriptions--;
     this.#gateway.market.release(topic);
   }
 
-  #leave(): void {
+  private leave(): void {
     const topics = this.#topics ?? [];
     this.#topics = null;
-    for (const topic of topics) this.#forget(topic);
+    for (const topic of topics) this.forget(topic);
   }
 
   // Outgoing
 
   reply(bytes: Uint8Array): void {
     if (this.#outbox !== null) this.#outbox.reply(bytes);
-    else if (!this.#tryWrite(bytes)) this.#fallBehind().reply(bytes);
+    else if (!this.tryWrite(bytes)) this.fallBehind().reply(bytes);
   }
 
   tick(topic: Topic, line: Uint8Array): void {
     const { counters } = this.#gateway;
     if (this.#outbox === null) {
-      if (this.#tryWrite(line)) {
+      if (this.tryWrite(line)) {
         counters.ticksOut++;
         return;
       }
-      this.#fallBehind();
+      this.fallBehind();
     }
     if (this.#outbox!.tick(topic, line)) counters.conflated++;
     else counters.ticksOut++;
   }
 
   /** True also when the connection is gone: then its own goroutine is told, not whoever publishes. */
-  #tryWrite(bytes: Uint8Array): boolean {
+  private tryWrite(bytes: Uint8Array): boolean {
     try {
       return this.conn.tryWrite(bytes);
     } catch (error) {
@@ -221,7 +232,7 @@ export class Session {
     }
   }
 
-  #fallBehind(): Outbox {
+  private fallBehind(): Outbox {
     const outbox = new Outbox(this.#gateway.options.queueLimit);
     this.#outbox = outbox;
     outbox.drained = go(async () => {
@@ -240,8 +251,8 @@ export class Session {
   }
 
   /** The gateway ends the session: the last reply still arrives. */
-  async #dismiss(): Promise<void> {
-    this.#leave();
+  private async dismiss(): Promise<void> {
+    this.leave();
     await this.#outbox?.drained;
     await lingeringClose(this.conn);
   }

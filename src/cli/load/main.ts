@@ -1,5 +1,5 @@
 // The load of the demo and of the benchmark: a process of its own, so that it does not wait in the gateway's loop.
-import { on } from 'node:events';
+import { createInterface } from 'node:readline';
 import type { TCPConn } from '../../net/index.ts';
 import { now } from '../../runtime/clock.ts';
 import { sleep } from '../../runtime/index.ts';
@@ -45,31 +45,21 @@ async function runPhase(
   tell(tally.report('end'));
 }
 
-/** The phases to run: the command line's one, or those that a parent asks for until it disconnects. */
+/** The phases to run: the command line's one, or those that stdin names, one JSON line each, until it ends. */
 async function* phases(options: LoadOptions): AsyncGenerator<Phase> {
-  if (process.send === undefined) {
-    yield options;
-    return;
-  }
-  const gone = new AbortController();
-  process.once('disconnect', () => gone.abort());
-  try {
-    for await (const [phase] of on(process, 'message', { signal: gone.signal })) yield phase as Phase;
-  } catch (error) {
-    if (!gone.signal.aborted) throw error;
-  }
+  if (!options.fromInput) yield options;
+  else for await (const line of createInterface({ input: process.stdin })) yield JSON.parse(line) as Phase;
 }
 
 async function main(): Promise<void> {
   const options = parseLoad(process.argv.slice(2));
   const tally = new Tally();
-  const asked = phases(options);
   const ramp = setInterval(() => tell(tally.report('ramp')), 1000);
   const clients = await connectAll(options, tally);
   const publishers = await Promise.all(Array.from({ length: PUBLISHERS }, (_, i) => open(options, i)));
   clearInterval(ramp);
   tell(tally.report('ready'));
-  for await (const phase of asked) await runPhase(phase, options, clients, publishers, tally);
+  for await (const phase of phases(options)) await runPhase(phase, options, clients, publishers, tally);
   await Promise.allSettled(
     [...publishers, ...clients.map((client) => client.conn)].map((conn) => conn.close()),
   );

@@ -13,6 +13,8 @@ export interface LoadOptions extends Phase {
   address: string;
   connections: number;
   symbols: number;
+  /** Phases come from stdin. */
+  fromInput?: boolean;
 }
 
 /** Each client listens to so many symbols. */
@@ -29,9 +31,12 @@ export function parseLoad(args: string[]): LoadOptions {
   const text = { type: 'string' } as const;
   const { values } = parseArgs({
     args,
-    options: { address: text, connections: text, seconds: text, rate: text, feeds: text, symbols: text },
+    options: {
+      ...{ address: text, connections: text, seconds: text, rate: text, feeds: text, symbols: text },
+      'from-input': { type: 'boolean' },
+    },
   });
-  const options = { address: values.address ?? '' } as LoadOptions;
+  const options = { address: values.address ?? '', fromInput: values['from-input'] === true } as LoadOptions;
   for (const name of NAMES) {
     options[name] = Number(values[name]);
     if (!(options[name] >= 0)) throw new Error(`load: --${name} is missing or no number`);
@@ -40,5 +45,6 @@ export function parseLoad(args: string[]): LoadOptions {
 }
 
 export function loadArguments(options: LoadOptions): string[] {
-  return ['--address', options.address, ...NAMES.flatMap((name) => [`--${name}`, String(options[name])])];
+  const numbers = NAMES.flatMap((name) => [`--${name}`, String(options[name])]);
+  return ['--address', options.address, ...numbers, ...(options.fromInput ? ['--from-input'] : [])];
 }
