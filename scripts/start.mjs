@@ -7,10 +7,8 @@ setup({ projects: ['src'] });
 const main = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
 const serveOnly = process.argv.includes('--serve');
 const args = process.argv.slice(2).filter((argument) => argument !== '--serve');
-// As the first line of the command says: tens of thousands of long-lived connections, few of them young.
-const flags = ['--max-semi-space-size=2'];
 const mode = serveOnly ? [] : ['--demo'];
-const child = spawn(process.execPath, [...flags, main, 'gateway', ...mode, ...args], { stdio: 'inherit' });
+const child = spawn(process.execPath, [main, 'gateway', ...mode, ...args], { stdio: 'inherit' });
 // A terminal sends Ctrl-C to both; a supervisor signals only us.
 for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, () => child.kill(signal));
 child.on('exit', (code, signal) => {

@@ -1,4 +1,4 @@
-#!/usr/bin/env -S node --max-semi-space-size=2
+#!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { IOError } from '../io/index.ts';
 import { escapeText } from '../runtime/escape.ts';

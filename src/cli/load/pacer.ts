@@ -21,7 +21,7 @@ export async function paced(
   for (let sent = 0; ; await sleep(PACE)) {
     const instant = now();
     const due = Math.floor(((Math.min(instant, end) - start) / 1000) * rate);
-    for (; sent < due; sent++) send(sent, Math.min(now(), start + (sent / rate) * 1000 + ON_TIME));
+    for (; sent < due; sent++) send(sent, Math.min(now(), start + ((sent + 1) / rate) * 1000 + ON_TIME));
     if (instant >= end) return;
   }
 }
