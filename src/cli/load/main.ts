@@ -3,6 +3,7 @@ import { createInterface } from 'node:readline';
 import type { TCPConn } from '../../net/index.ts';
 import { now } from '../../runtime/clock.ts';
 import { sleep } from '../../runtime/index.ts';
+import { keepHeapSmall } from '../lib/heap.ts';
 import type { Client } from './client.ts';
 import { connectAll, open } from './connect.ts';
 import { type LoadOptions, type Phase, PUBLISHERS, parseLoad, symbolOf } from './options.ts';
@@ -53,6 +54,8 @@ async function* phases(options: LoadOptions): AsyncGenerator<Phase> {
 
 async function main(): Promise<void> {
   const options = parseLoad(process.argv.slice(2));
+  // Long collections of ours would be taken for the gateway's latency.
+  keepHeapSmall();
   const tally = new Tally();
   const ramp = setInterval(() => tell(tally.report('ramp')), 1000);
   const clients = await connectAll(options, tally);
