@@ -29,6 +29,10 @@ export class Market {
     this.#counters = counters;
   }
 
+  isSubscribed(symbol: string, session: Session): boolean {
+    return this.#topics.get(symbol)?.subscribers.has(session) ?? false;
+  }
+
   /** The topic to subscribe to; null when there are too many symbols already. */
   topic(symbol: string): Topic | null {
     const known = this.#topics.get(symbol);

@@ -165,7 +165,7 @@ export class Session {
     const topicsBefore = topics.length;
     let failed = '';
     for (const symbol of symbols) {
-      if (topics.some((topic) => topic.symbol === symbol)) continue;
+      if (market.isSubscribed(symbol, this)) continue;
       if (topics.length >= options.maxSubscriptions) failed = 'ERR too many subscriptions\n';
       const topic = failed === '' ? market.topic(symbol) : null;
       if (topic === null) {
@@ -182,9 +182,10 @@ export class Session {
   }
 
   private unsubscribe(symbols: string[]): string {
+    const given = new Set(symbols);
     const topics = this.#topics ?? [];
-    this.#topics = topics.filter((topic) => !symbols.includes(topic.symbol));
-    for (const topic of topics) if (symbols.includes(topic.symbol)) this.forget(topic);
+    this.#topics = topics.filter((topic) => !given.has(topic.symbol));
+    for (const topic of topics) if (given.has(topic.symbol)) this.forget(topic);
     return `OK UNSUB ${this.#topics.length}\n`;
   }
 
