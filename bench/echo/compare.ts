@@ -1,7 +1,7 @@
 import { Child } from '../lib/child.ts';
 import { median, printTable } from '../lib/report.ts';
-import { serverCommand } from './contenders.ts';
-import { type Slice, slice } from './slice.ts';
+import { startOf } from './contenders.ts';
+import { type Slice, slice, userShare } from './slice.ts';
 import type { Workload } from './workloads.ts';
 
 interface Contender {
@@ -26,7 +26,8 @@ export async function compare(
   const contenders: Contender[] = [];
   try {
     for (const name of names) {
-      const server = new Child('server', serverCommand(name, workload));
+      const { command, env } = startOf(name, workload);
+      const server = new Child('server', command, env);
       contenders.push({ name, server, port: await server.line(), slices: [] });
     }
     const run = ({ server, port }: Contender, seconds: number) =>
@@ -48,15 +49,22 @@ function print(title: string, contenders: readonly Contender[]): void {
     if (base === undefined) return '-';
     return median(slices.map((one, i) => one.cpuPerMessage / base[i]!.cpuPerMessage)).toFixed(2);
   };
+  const split = (slices: readonly Slice[]) => {
+    const cpu = middle(slices, 'cpuPerMessage');
+    const user = cpu * userShare(slices);
+    if (Number.isNaN(user)) return '-'; // not one tick
+    return `${user.toFixed(2)} + ${(cpu - user).toFixed(2)}`;
+  };
   console.log(`\n${title}\n`);
   printTable(
-    ['who', 'msg/s', 'p50 us', 'p99 us', 'CPU us/msg', 'CPU x c', 'CPU x node'],
+    ['who', 'msg/s', 'p50 us', 'p99 us', 'CPU us/msg', 'user + sys', 'CPU x c', 'CPU x node'],
     contenders.map(({ name, slices }) => [
       name,
       Math.round(middle(slices, 'messagesPerSecond')).toLocaleString('en'),
       middle(slices, 'p50').toFixed(0),
       middle(slices, 'p99').toFixed(0),
       middle(slices, 'cpuPerMessage').toFixed(2),
+      split(slices),
       ratio(slices, 'c'),
       ratio(slices, 'node'),
     ]),

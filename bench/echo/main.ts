@@ -1,24 +1,26 @@
-// `npm run bench:echo`: echo servers side by side. `-- --only c100,bulk --contenders c,gopark --rounds 20`
+// `npm run bench:echo`: echo servers side by side. `-- --only c100,bulk --contenders c,gopark --rounds 20`, `-- --quick`, `-- --go`
 import { parseArgs } from 'node:util';
 import { compile } from '../lib/compile.ts';
 import { namesIn, numberIn, runMain } from '../lib/options.ts';
 import { machine } from '../lib/report.ts';
 import { compare } from './compare.ts';
-import { contenderNames } from './contenders.ts';
+import { contendersIn } from './contenders.ts';
 import { workloads } from './workloads.ts';
 
 await runMain(async () => {
   const { values } = parseArgs({
     options: {
-      rounds: { type: 'string', default: '8' },
-      seconds: { type: 'string', default: '0.4' },
+      rounds: { type: 'string' },
+      seconds: { type: 'string' },
+      quick: { type: 'boolean', default: false },
+      go: { type: 'boolean', default: false },
       only: { type: 'string' },
       contenders: { type: 'string' },
     },
   });
-  const rounds = numberIn(values.rounds, 'rounds');
-  const seconds = numberIn(values.seconds, 'seconds');
-  const contenders = namesIn(values.contenders, contenderNames, 'contender');
+  const rounds = numberIn(values.rounds ?? (values.quick ? '2' : '8'), 'rounds');
+  const seconds = numberIn(values.seconds ?? (values.quick ? '0.2' : '0.4'), 'seconds');
+  const contenders = contendersIn(values.contenders, values.go);
   const only = namesIn(values.only, Object.keys(workloads), 'workload');
   const generator = compile('echo/load/load-generator.c');
   console.log(machine());

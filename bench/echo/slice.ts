@@ -1,5 +1,4 @@
 import { Child } from '../lib/child.ts';
-import { cpuMicroseconds } from '../lib/cpu-time.ts';
 import type { Workload } from './workloads.ts';
 
 /** What one short load on one server showed. */
@@ -10,6 +9,9 @@ export interface Slice {
   readonly p99: number;
   /** Microseconds of the server's CPU time. */
   readonly cpuPerMessage: number;
+  /** Too coarse to say much of one slice; see userShare. */
+  readonly userTicks: number;
+  readonly systemTicks: number;
 }
 
 /** Connections are made and the first messages sent before measuring begins. */
@@ -21,21 +23,18 @@ export async function slice(
   { connections, size, depth }: Workload,
   seconds: number,
 ): Promise<Slice> {
-  const args = [server.port, connections, size, depth, seconds, settling].map(String);
+  const args = [server.port, connections, size, depth, seconds, settling, server.pid].map(String);
   const load = new Child('load', [generator, ...args]);
   try {
-    await load.expect('start');
-    const before = cpuMicroseconds(server.pid);
-    await load.expect('stop');
-    const cpu = cpuMicroseconds(server.pid) - before;
     const found = JSON.parse(await load.line());
-    return {
-      messagesPerSecond: found.messages / found.seconds,
-      p50: found.p50,
-      p99: found.p99,
-      cpuPerMessage: cpu / found.messages,
-    };
+    return { ...found, cpuPerMessage: found.cpu / found.messages };
   } finally {
     await load.stop();
   }
+}
+
+/** The user's share of the CPU time of all slices together: ticks add up to something where single ones do not. */
+export function userShare(slices: readonly Slice[]): number {
+  const sum = (key: 'userTicks' | 'systemTicks') => slices.reduce((total, one) => total + one[key], 0);
+  return sum('userTicks') / (sum('userTicks') + sum('systemTicks'));
 }

@@ -15,10 +15,13 @@ export class Child {
   readonly #process: ChildProcess;
   readonly #lines: AsyncIterator<string>;
 
-  constructor(side: Side, command: readonly string[]) {
+  constructor(side: Side, command: readonly string[], env: Readonly<Record<string, string>> = {}) {
     const [file, ...args] = onCore(side, command);
     this.#name = command.join(' ');
-    this.#process = spawn(file!, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+    this.#process = spawn(file!, args, {
+      stdio: ['pipe', 'pipe', 'inherit'],
+      env: { ...process.env, ...env },
+    });
     running.add(this.#process);
     this.#process.on('exit', () => running.delete(this.#process));
     this.#process.on('error', (error) => console.error(error));

@@ -10,25 +10,47 @@ function changed(path: string): number {
   return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 }
 
-/** Compiles `bench/SOURCE`, a C file, into build/bench/bin unless it is there and newer; its path. */
-export function compile(source: string): string {
+const headersChanged = () =>
+  readdirSync(headers)
+    .filter((name) => name.endsWith('.h'))
+    .map((name) => changed(headers + name));
+
+/** Has `build` make build/bench/bin/NAME of bench/SOURCE unless that is there and newer; its path. */
+function build(
+  source: string,
+  name: string,
+  newestOthers: readonly number[],
+  compilerFor: (input: string, output: string) => { command: readonly string[]; remedy: string },
+): string {
   const input = fileURLToPath(new URL(`bench/${source}`, root));
   const bin = fileURLToPath(new URL('build/bench/bin/', root));
-  const output = `${bin}${basename(source, '.c')}`;
-  const headerFiles = readdirSync(headers).filter((name) => name.endsWith('.h'));
-  const newest = Math.max(changed(input), ...headerFiles.map((name) => changed(headers + name)));
-  if (changed(output) > newest) return output;
+  const output = bin + name;
+  if (changed(output) > Math.max(changed(input), ...newestOthers)) return output;
   mkdirSync(bin, { recursive: true });
-  const compiler = process.env.CC ?? 'cc';
-  const result = spawnSync(compiler, ['-O2', '-std=gnu11', '-Wall', '-Wextra', '-o', output, input], {
-    stdio: ['ignore', 'inherit', 'inherit'],
-  });
+  const { command, remedy } = compilerFor(input, output);
+  const [compiler, ...args] = command;
+  const result = spawnSync(compiler!, args, { stdio: ['ignore', 'inherit', 'inherit'] });
   if (result.error !== undefined) {
     throw new Error(
-      `${source} is compiled by the machine's C compiler, but "${compiler}" does not start ` +
-        `(${result.error.message}): install one (Debian, Ubuntu: apt-get install gcc libc6-dev) or name one in CC.`,
+      `${source} has to be compiled, but "${compiler}" does not start (${result.error.message}): ${remedy}`,
     );
   }
   if (result.status !== 0) throw new Error(`${compiler} could not compile bench/${source}`);
   return output;
+}
+
+/** Compiles `bench/SOURCE`, a C file, unless that has been done; the program's path. */
+export function compile(source: string): string {
+  return build(source, basename(source, '.c'), headersChanged(), (input, output) => ({
+    command: [process.env.CC ?? 'cc', '-O2', '-std=gnu11', '-Wall', '-Wextra', '-o', output, input],
+    remedy: 'install a C compiler (Debian, Ubuntu: apt-get install gcc libc6-dev) or name one in CC.',
+  }));
+}
+
+/** Compiles `bench/SOURCE`, a Go file that imports nothing but the standard library. */
+export function compileGo(source: string): string {
+  return build(source, `${basename(source, '.go')}-go`, [], (input, output) => ({
+    command: ['go', 'build', '-o', output, input],
+    remedy: 'install Go, or leave this contender out.',
+  }));
 }

@@ -1,4 +1,4 @@
-// `npm run bench:memory`: what an idle connection costs. `-- --connections 5000 --after-message --only wait,node`
+// `npm run bench:memory`: what an idle connection costs. `-- --connections 5000 --after-message --only wait,node`, `-- --cold`
 import { parseArgs } from 'node:util';
 import { descriptorShortage } from '#dist/cli/lib/descriptor-limit.js';
 import { compile } from '../lib/compile.ts';
@@ -14,6 +14,7 @@ await runMain(async () => {
       runs: { type: 'string', default: '3' },
       only: { type: 'string' },
       'after-message': { type: 'boolean', default: false },
+      cold: { type: 'boolean', default: false },
     },
   });
   const connections = numberIn(values.connections, 'connections');
@@ -26,13 +27,14 @@ await runMain(async () => {
   const program = compile('memory/hold-connections.c');
   console.log(machine());
   const state = roundTrips === 0 ? 'silent since they were accepted' : 'idle after one round trip';
-  console.log(`${connections} connections, ${state}; medians of ${runs} fresh processes\n`);
+  const base = values.cold ? 'a server that has served nobody' : 'a server that has served others before';
+  console.log(`${connections} connections, ${state}; over ${base}; medians of ${runs} fresh processes\n`);
   const bytes = (value: number | null | undefined) => (value == null ? '-' : Math.round(value).toString());
   const rows: string[][] = [];
   for (const name of names) {
     const found: PerConnection[] = [];
     for (let run = 0; run < runs; run++) {
-      found.push(await measure(contenders[name]!, { program, connections, roundTrips }));
+      found.push(await measure(contenders[name]!, { program, connections, roundTrips, cold: values.cold }));
     }
     const resident = found.map((one) => one.resident);
     const heaps = found.map((one) => one.heap).filter((heap) => heap !== null);

@@ -39,20 +39,31 @@ async function hold(program: string, port: string, connections: number, roundTri
   return clients;
 }
 
+export interface Crowd {
+  /** The program that holds the other ends. */
+  readonly program: string;
+  readonly connections: number;
+  readonly roundTrips: number;
+  /** Whether the base is a server that has served nobody. */
+  readonly cold: boolean;
+}
+
 /**
- * What each of so many connections adds to a server that has served others before: compiled code and the first pages
- * of every heap are there already, and are no part of what a connection costs.
+ * What each of so many connections adds to a server. Unless cold, it has served others before: compiled code and the
+ * first pages of every heap are there already, and are no part of what a connection costs.
  */
 export async function measure(
   { command, reports }: Contender,
-  { program, connections, roundTrips }: { program: string; connections: number; roundTrips: number },
+  { program, connections, roundTrips, cold }: Crowd,
 ): Promise<PerConnection> {
   const server = new Child('server', command());
   let clients: Child | undefined;
   try {
     const port = await server.line();
-    clients = await hold(program, port, warmUp.connections, warmUp.roundTrips);
-    await clients.stop('input');
+    if (!cold) {
+      clients = await hold(program, port, warmUp.connections, warmUp.roundTrips);
+      await clients.stop('input');
+    }
     const before = await stateOf(server, reports, 0);
     clients = await hold(program, port, connections, roundTrips);
     const after = await stateOf(server, reports, connections);

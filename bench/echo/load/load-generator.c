@@ -2,12 +2,12 @@
  * A closed-loop load for echo servers: each connection keeps DEPTH messages of SIZE bytes under way and checks every
  * byte that comes back. One thread, epoll.
  *
- *   load-generator PORT CONNECTIONS SIZE DEPTH SECONDS WARM_UP_SECONDS
+ *   load-generator PORT CONNECTIONS SIZE DEPTH SECONDS WARM_UP_SECONDS [SERVER_PID]
  *
- * It writes "start" before and "stop" after the measured window, each on a line of its own, so that whoever runs it
- * can read the server's CPU time at these moments; then one line of JSON.
+ * It prints one line of JSON. The CPU time of SERVER_PID in it belongs to the very window that its messages are of.
  */
 #define _GNU_SOURCE
+#include "../../lib/cpu-of.h"
 #include "../../lib/measure.h"
 #include <errno.h>
 #include <stdbool.h>
@@ -122,35 +122,49 @@ static void open_all(struct connection *all, int connections, int port)
 	}
 }
 
-int main(int argc, char **argv)
+static void fill_stream(void)
 {
-	if (argc != 7) {
-		fprintf(stderr, "usage: load-generator PORT CONNECTIONS SIZE DEPTH SECONDS WARM_UP_SECONDS\n");
-		return 2;
-	}
-	int connections = atoi(argv[2]);
-	size = strtoul(argv[3], NULL, 10);
-	depth = strtoul(argv[4], NULL, 10);
 	size_t length = size * depth + size + BUFFER;
 	stream = malloc(length);
 	inbox = malloc(BUFFER);
 	/* The high byte of a product: no short period that would hide a shift. */
 	for (size_t i = 0; i < length; i++)
 		stream[i] = (uint8_t)((uint32_t)(i % size) * 2654435761u >> 24);
+}
+
+static int64_t after(int64_t start, const char *seconds)
+{
+	return start + (int64_t)(atof(seconds) * 1e9);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc != 7 && argc != 8) {
+		fprintf(stderr, "usage: load-generator PORT CONNECTIONS SIZE DEPTH SECONDS WARM_UP_SECONDS [SERVER_PID]\n");
+		return 2;
+	}
+	int connections = atoi(argv[2]), server = argc == 8 ? atoi(argv[7]) : 0;
+	size = strtoul(argv[3], NULL, 10);
+	depth = strtoul(argv[4], NULL, 10);
+	fill_stream();
 	epoll = epoll_create1(EPOLL_CLOEXEC);
 	struct connection *all = calloc(connections, sizeof *all);
 	open_all(all, connections, atoi(argv[1]));
 	for (int i = 0; i < connections; i++)
 		refill(&all[i], now_ns());
-	run_until(now_ns() + (int64_t)(atof(argv[6]) * 1e9));
-	puts("start");
-	fflush(stdout);
+	run_until(after(now_ns(), argv[6]));
 	measuring = true;
+	struct cpu before = cpu_of(server);
 	int64_t start = now_ns();
-	run_until(start + (int64_t)(atof(argv[5]) * 1e9));
+	run_until(after(start, argv[5]));
 	double seconds = (now_ns() - start) / 1e9;
-	puts("stop");
-	printf("{\"messages\":%llu,\"seconds\":%.4f,\"p50\":%.1f,\"p99\":%.1f}\n", (unsigned long long)latencies.count,
-	       seconds, percentile_us(&latencies, 0.5), percentile_us(&latencies, 0.99));
+	/* Before our connections close: the server's work for that is no part of a message. */
+	struct cpu cpu = cpu_between(before, cpu_of(server));
+	uint64_t messages = latencies.count;
+	printf("{\"messages\":%llu,\"bytes\":%llu,\"seconds\":%.4f,\"messagesPerSecond\":%.1f,\"p50\":%.1f,\"p99\":%.1f,",
+	       (unsigned long long)messages, (unsigned long long)(messages * size), seconds, messages / seconds,
+	       percentile_us(&latencies, 0.5), percentile_us(&latencies, 0.99));
+	printf("\"cpu\":%.1f,\"userTicks\":%lld,\"systemTicks\":%lld}\n", cpu.ns / 1e3, cpu.user_ticks,
+	       cpu.system_ticks);
 	return 0;
 }
