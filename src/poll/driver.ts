@@ -56,7 +56,10 @@ export interface Driver {
   recv(slot: number, wanted: number): void;
   /** Completes with 0 when a receive would find bytes, the end or an error. Consumes nothing. */
   readable(slot: number): void;
-  /** Completes with 0 when a send would find room, or an error. */
+  /**
+   * Completes with 0 when `trySend` would find room, or an error. Only while nothing is outbound, and nothing is
+   * staged until it has completed or was cancelled: a chain that waits for room has `drain`.
+   */
   writable(slot: number): void;
   /** Completes with 0 as soon as at most `level` bytes are outbound, or with the fault that dropped them. */
   drain(slot: number, level: number): void;

@@ -124,6 +124,7 @@ export class CheckedDriver implements Driver, CompletionReceiver {
   }
 
   writable(slot: number): void {
+    if (this.#driver.outboundLength(slot) > 0) this.#violation(`writable of slot ${slot} beside its chain`);
     this.#begin(slot, OP_WRITABLE, () => this.#driver.writable(slot));
   }
 

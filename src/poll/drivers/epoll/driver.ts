@@ -102,6 +102,8 @@ export class EpollDriver implements Driver {
   readonly #words: Int32Array;
   readonly #remainders = new Map<number, Remainder>();
   readonly #drains = new Map<number, number>();
+  /** Errors that a peek has met: the kernel tells each once, and then shows an orderly end. */
+  readonly #peeked = new Map<number, number>();
   /** What completes outside a batch: delivered from a microtask, so that nothing completes inside a call. */
   #posted: (() => void)[] = [];
   #receiver!: CompletionReceiver;
@@ -180,6 +182,7 @@ export class EpollDriver implements Driver {
     this.#dropRemainder(slot);
     for (const [flag, op] of WANTED) this.#cancelWanted(slot, flag, op);
     this.#cancelDrain(slot);
+    this.#peeked.delete(slot);
     const words = this.#words;
     const base = this.#base(slot);
     words[base + S_OUT_HEAD] = -1;
@@ -204,7 +207,11 @@ export class EpollDriver implements Driver {
   }
 
   peek(slot: number): number {
-    return this.#native.peek(slot);
+    const peeked = this.#peeked.get(slot);
+    if (peeked !== undefined) return peeked;
+    const result = this.#native.peek(slot);
+    if (result < 0 && result !== -EAGAIN) this.#peeked.set(slot, result);
+    return result;
   }
 
   tryAccept(slot: number): number {
@@ -212,10 +219,18 @@ export class EpollDriver implements Driver {
   }
 
   tryReceive(slot: number, most: number): number {
+    if (this.#peeked.size > 0) {
+      const peeked = this.#takePeeked(slot);
+      if (peeked !== 0) return peeked;
+    }
     return this.#native.receive(slot, this.receivedAt, Math.min(most, this.#memory.maxRecv));
   }
 
   tryReceiveInto(slot: number, p: Uint8Array, from: number, to: number): number {
+    if (this.#peeked.size > 0) {
+      const peeked = this.#takePeeked(slot);
+      if (peeked !== 0) return peeked;
+    }
     return this.#native.receiveInto(slot, p, from, to);
   }
 
@@ -424,7 +439,14 @@ export class EpollDriver implements Driver {
 
   #peekNow(slot: number): void {
     if (!(this.#words[this.#base(slot) + S_FLAGS]! & F_WANT_READABLE)) return;
-    if (this.#native.peek(slot) !== -EAGAIN) this.#completeWanted(slot, F_WANT_READABLE, OP_READABLE, 0, 0);
+    if (this.peek(slot) !== -EAGAIN) this.#completeWanted(slot, F_WANT_READABLE, OP_READABLE, 0, 0);
+  }
+
+  /** The error that a peek met, for the receive that tells it; 0: none. */
+  #takePeeked(slot: number): number {
+    const peeked = this.#peeked.get(slot) ?? 0;
+    if (peeked !== 0) this.#peeked.delete(slot);
+    return peeked;
   }
 
   #cancelDrain(slot: number): void {

@@ -1,0 +1,29 @@
+import { attempts } from './driver-suite/attempts.ts';
+import { closing } from './driver-suite/closing.ts';
+import { loop } from './driver-suite/loop.ts';
+import { opening } from './driver-suite/opening.ts';
+import { options } from './driver-suite/options.ts';
+import { processes } from './driver-suite/processes.ts';
+import { receiving } from './driver-suite/receiving.ts';
+import { sending } from './driver-suite/sending.ts';
+import { soak } from './driver-suite/soak.ts';
+import { runRows, type Subject } from './driver-suite/subject.ts';
+
+export type { Subject };
+
+/**
+ * The contract of src/poll/driver.ts, rule by rule, against a driver itself: no FD, no Poller. One file a driver,
+ * because not every driver can be twice in a process.
+ */
+export function driverSuite(subject: Subject): void {
+  const { name } = subject;
+  runRows(subject, `${name}: opening`, opening);
+  runRows(subject, `${name}: receiving`, receiving);
+  runRows(subject, `${name}: sending`, sending);
+  runRows(subject, `${name}: shutdown and close`, closing);
+  runRows(subject, `${name}: synchronous attempts`, attempts);
+  runRows(subject, `${name}: options`, options);
+  runRows(subject, `${name}: the event loop`, loop);
+  runRows(subject, `${name}: processes`, processes);
+  runRows(subject, `${name}: soak`, soak);
+}
