@@ -1,0 +1,72 @@
+import fs, { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+
+/** A directory that goes with the test. */
+export function directoryOf(t: TestContext): string {
+  const directory = mkdtempSync(join(tmpdir(), 'gopark-'));
+  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  return directory;
+}
+
+type Callback = (...results: unknown[]) => void;
+type Asynchronous =
+  | 'open'
+  | 'close'
+  | 'read'
+  | 'write'
+  | 'writev'
+  | 'fsync'
+  | 'fdatasync'
+  | 'fstat'
+  | 'ftruncate';
+
+/** One call of node:fs whose answer the test holds back. */
+export interface HeldCall {
+  readonly name: Asynchronous;
+  readonly args: unknown[];
+  /** The thread returns: with what the call really gives, or with an error instead. */
+  release(error?: Error): void;
+}
+
+/**
+ * Puts itself between the pool and the system: calls of `names` do not begin before the test lets them. A disk that
+ * hangs, without a disk that hangs.
+ */
+export class SlowDisk {
+  readonly held: HeldCall[] = [];
+  #wake = () => {};
+
+  constructor(t: TestContext, names: readonly Asynchronous[]) {
+    for (const name of names) {
+      const real = fs[name] as unknown as (...args: unknown[]) => void;
+      const slow = (...args: unknown[]) => {
+        const callback = args.at(-1) as Callback;
+        const release = (error?: Error) => {
+          this.held.splice(this.held.indexOf(call), 1);
+          if (error === undefined) real.apply(fs, args);
+          else setImmediate(callback, error);
+        };
+        const call = { name, args, release };
+        this.held.push(call);
+        this.#wake();
+      };
+      t.mock.method(fs, name, slow as never);
+    }
+  }
+
+  /** The oldest call that is held; waits for one. */
+  async next(): Promise<HeldCall> {
+    while (this.held.length === 0) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+    return this.held[0]!;
+  }
+
+  releaseAll(): void {
+    for (const call of this.held.slice()) call.release();
+  }
+}
