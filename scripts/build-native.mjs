@@ -2,12 +2,22 @@
 // headers come from the npm package node-api-headers, libuv's few calls are declared in native/uv-subset.h.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const source = `${root}native/`;
 const output = `${source}build/gopark.node`;
-const headers = `${root}node_modules/node-api-headers/include`;
+
+/** Where Node-API's headers lie, here or beside an installed gopark; null: not installed. */
+function headers() {
+  try {
+    return dirname(createRequire(import.meta.url).resolve('node-api-headers/include/node_api.h'));
+  } catch {
+    return null;
+  }
+}
 
 function isCurrent(files) {
   if (!existsSync(output)) return false;
@@ -20,6 +30,12 @@ export function buildNative({ quiet = false, force = false } = {}) {
   if (process.platform !== 'linux') return `no native driver for ${process.platform}`;
   const files = readdirSync(source).filter((name) => /\.[ch]$/.test(name));
   if (!force && isCurrent(files)) return null;
+  const include = headers();
+  if (include === null) {
+    const why = 'the npm package node-api-headers is not installed';
+    if (!quiet) console.error(`native: not built, the portable driver will have to do: ${why}`);
+    return why;
+  }
   const compiler = process.env.CC ?? 'cc';
   const units = files.filter((name) => name.endsWith('.c')).map((name) => source + name);
   const temporary = `${output}.${process.pid}`;
@@ -35,7 +51,7 @@ export function buildNative({ quiet = false, force = false } = {}) {
     '-Wextra',
     '-Werror',
   ];
-  const result = spawnSync(compiler, [...flags, `-I${headers}`, '-o', temporary, ...units], {
+  const result = spawnSync(compiler, [...flags, `-I${include}`, '-o', temporary, ...units], {
     encoding: 'utf8',
   });
   if (result.status !== 0) {

@@ -1,6 +1,5 @@
-import { createRequire } from 'node:module';
-import { fileURLToPath } from 'node:url';
 import type { SocketOption } from '../../driver.ts';
+import { candidates, loadFile, thisHost } from '../native-file.ts';
 import { LAYOUT_VERSION } from './layout.ts';
 
 /**
@@ -41,13 +40,44 @@ export const SOCKET_OPTIONS: readonly SocketOption[] = [
   'writeBuffer',
 ];
 
-/** Loads the native part from our own package folder, never from the working directory. Throws where it cannot. */
-export function loadNative(): Native {
-  if (process.platform !== 'linux') throw new Error(`epoll needs Linux, this is ${process.platform}`);
-  const path = fileURLToPath(new URL('../../../../native/build/gopark.node', import.meta.url));
-  const native = createRequire(import.meta.url)(path) as Native;
-  if (native.layoutVersion !== LAYOUT_VERSION) {
-    throw new Error(`${path} was built for another version of gopark: run its build again`);
+/** The native part and the file it came from, or why there is none. */
+export type LoadedNative = { readonly native: Native; readonly file: string } | { readonly why: string };
+
+/**
+ * Loads the native part from our own package folder or the package of this platform, never from the working
+ * directory. The first file that can be had wins; where none can, `why` says it of each.
+ */
+export function findNative(): LoadedNative {
+  if (process.platform !== 'linux') return { why: `epoll needs Linux, this is ${process.platform}` };
+  const host = thisHost();
+  const reasons: string[] = [];
+  for (const candidate of candidates(host)) {
+    if (typeof candidate !== 'string') {
+      reasons.push(candidate.missing);
+      continue;
+    }
+    const loaded = loadFile(candidate, host);
+    if ('why' in loaded) {
+      reasons.push(loaded.why);
+      continue;
+    }
+    const native = loaded.module as Native | null | undefined;
+    const version: unknown = native?.layoutVersion;
+    if (native !== null && native !== undefined && version === LAYOUT_VERSION) {
+      return { native, file: candidate };
+    }
+    reasons.push(
+      typeof version === 'number'
+        ? `${candidate} was built for another version of gopark (layout ${version}, not ${LAYOUT_VERSION})`
+        : `${candidate} is no native part of gopark`,
+    );
   }
-  return native;
+  return { why: reasons.join('; ') };
+}
+
+/** The same for those who can do nothing without it: throws where there is none. */
+export function loadNative(): Native {
+  const found = findNative();
+  if ('why' in found) throw new Error(`the native part cannot be loaded: ${found.why}`);
+  return found.native;
 }
