@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-enum { LAYOUT_VERSION = 2 };
+enum { LAYOUT_VERSION = 3 };
 
 /* The header. JavaScript fills in the first six before init; the rest changes all the time. */
 enum {
@@ -27,6 +27,7 @@ enum {
 	H_HOLDS,        /* reasons for the event loop to stay alive */
 	H_REFERENCED,   /* whether our handle keeps the event loop alive right now */
 	H_UNSENT,       /* what flushSlot lost when it failed */
+	H_TURN,         /* changes whenever the event loop goes to sleep */
 	H_SIZE = 16
 };
 

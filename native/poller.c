@@ -314,6 +314,7 @@ void on_prepare(uv_prepare_t *handle)
 		uv_unref((uv_handle_t *)driver->poll);
 		header[H_REFERENCED] = 0;
 	}
+	header[H_TURN] = (int32_t)((uint32_t)header[H_TURN] + 1);
 }
 
 void on_idle(uv_idle_t *handle)

@@ -36,6 +36,11 @@ class ServingGoroutine extends Goroutine<void> {
     this.#conn = conn;
   }
 
+  /** @internal */
+  override get serves(): object {
+    return this.#conn;
+  }
+
   protected override failed(error: unknown): void {
     reportServed(error, this);
   }

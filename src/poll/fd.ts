@@ -19,6 +19,7 @@ import { copyBytes, DIRECT_SIZE, OUTBOUND_BOUND, SMALLEST_RECEIVE } from './limi
 import { PollDesc } from './poll-desc.ts';
 import type { Poller } from './poller.ts';
 import { AcceptWaiter, EmptyReadWaiter, ListenWaiter, ReadableWaiter, ReadWaiter } from './read-waiters.ts';
+import type { Waiter } from './waiter.ts';
 import { CloseWaiter, ConnectWaiter, DrainWaiter, WriteWaiter } from './write-waiters.ts';
 
 /** What an FD asks of the connection or listener above it. */
@@ -124,6 +125,14 @@ export class FD {
 
   setDiscard(on: boolean): void {
     this.#flags = on ? this.#flags | DISCARD : this.#flags & ~DISCARD;
+  }
+
+  /** All that are parked here, for the dump: with their place in the queue of their direction. */
+  *parked(): Generator<[waiter: Waiter, place: number]> {
+    for (const desc of [this.reading, this.#writing]) {
+      let place = 0;
+      for (let waiter = desc?.head ?? null; waiter !== null; waiter = waiter.next) yield [waiter, place++];
+    }
   }
 
   // Reading

@@ -1,3 +1,4 @@
+import { registerWaits } from '../runtime/waits.ts';
 import { chooseDriver } from './drivers/choose.ts';
 import { Poller } from './poller.ts';
 
@@ -18,6 +19,10 @@ let poller: Poller | null = null;
 
 /** The poller of this thread, started when it is first needed. */
 export function threadPoller(): Poller {
-  poller ??= new Poller(chooseDriver());
+  if (poller === null) {
+    const own = new Poller(chooseDriver());
+    registerWaits(() => own.waits());
+    poller = own;
+  }
   return poller;
 }

@@ -1,6 +1,7 @@
 import { now } from '../runtime/clock.ts';
 import { park } from '../runtime/park.ts';
 import { type Timer, timers } from '../runtime/timers.ts';
+import { turnTick } from '../runtime/turns.ts';
 import { OP_DRAIN, type Op } from './driver.ts';
 import { ECANCELED, FAILED_DEADLINE, type Failure } from './errno.ts';
 import type { FD } from './fd.ts';
@@ -54,6 +55,7 @@ export class PollDesc {
   }
 
   private enter(waiter: Waiter, signal: AbortSignal | undefined): void {
+    waiter.sinceTick = turnTick();
     if (signal !== undefined) waiter.abort = new AbortLink(signal, this, waiter);
     if (this.head === null) {
       this.head = waiter;

@@ -15,6 +15,7 @@ import {
   type Op,
 } from './driver.ts';
 import type { FD } from './fd.ts';
+import { IOWait } from './io-wait.ts';
 import type { PollDesc } from './poll-desc.ts';
 import type { Waiter } from './waiter.ts';
 
@@ -42,6 +43,14 @@ export class Poller implements CompletionReceiver {
     this.#generations[fd.slot] = this.driver.generationOf(fd.slot);
     // Looked at before it is written: pages of connections without deadlines are never touched.
     for (let i = 2 * fd.slot; i < 2 * fd.slot + 2; i++) if (this.deadlines[i] !== 0) this.deadlines[i] = 0;
+  }
+
+  /** Every parked call. Nobody keeps a list: who asks goes through the descriptors. */
+  *waits(): Generator<IOWait> {
+    for (const fd of this.#fds) {
+      if (fd === null) continue;
+      for (const [waiter, place] of fd.parked()) yield new IOWait(fd, waiter, place);
+    }
   }
 
   complete(op: Op, slot: number, generation: number, result: number, offset: number, more: boolean): void {

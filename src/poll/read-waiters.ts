@@ -48,6 +48,10 @@ export class ReadWaiter extends Waiter {
     return true;
   }
 
+  override get operation(): string {
+    return 'read';
+  }
+
   fail(fd: FD, failure: Failure): void {
     this.reject(fd.owner.error('read', failure));
   }
@@ -88,6 +92,10 @@ export class EmptyReadWaiter extends Waiter {
     return false;
   }
 
+  override get operation(): string {
+    return 'read';
+  }
+
   fail(fd: FD, failure: Failure): void {
     this.reject(fd.owner.error('read', failure));
   }
@@ -115,6 +123,10 @@ export class ReadableWaiter extends Waiter {
     return true;
   }
 
+  override get operation(): string {
+    return 'waitReadable';
+  }
+
   fail(fd: FD, failure: Failure): void {
     this.reject(fd.owner.error('read', failure));
   }
@@ -140,6 +152,10 @@ export class AcceptWaiter extends Waiter {
 
   completed(fd: FD, result: number): boolean {
     return this.settle(fd, result);
+  }
+
+  override get operation(): string {
+    return 'accept';
   }
 
   fail(fd: FD, failure: Failure): void {
@@ -170,6 +186,10 @@ export class ListenWaiter extends Waiter {
     if (result < 0) this.fail(fd, -result);
     else this.resolve();
     return true;
+  }
+
+  override get operation(): string {
+    return 'listen';
   }
 
   fail(fd: FD, failure: Failure): void {

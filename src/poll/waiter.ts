@@ -15,6 +15,8 @@ export abstract class Waiter implements Parked<never> {
   reject!: (reason: unknown) => void;
   next: Waiter | null = null;
   abort: AbortLink | null = null;
+  /** When it was parked, in ticks of the runtime's coarse clock. */
+  sinceTick = 0;
 
   // The FD is an argument everywhere, because tens of thousands of waiters would each have a field for it.
 
@@ -25,6 +27,10 @@ export abstract class Waiter implements Parked<never> {
   /** That operation has completed. True: settled. */
   abstract completed(fd: FD, result: number, offset: number, op: Op): boolean;
   abstract fail(fd: FD, failure: Failure): void;
+  /** What the caller called, for the dump. */
+  get operation(): string {
+    return 'wait';
+  }
   /** The caller's signal fired. */
   abandon(_fd: FD, reason: unknown): void {
     this.reject(reason);

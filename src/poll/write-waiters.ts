@@ -63,6 +63,10 @@ export class WriteWaiter extends Waiter {
     return true;
   }
 
+  override get operation(): string {
+    return 'write';
+  }
+
   fail(fd: FD, failure: Failure): void {
     const counts = { bytesWritten: this.#written, ...fd.takeUnsent() };
     this.reject(fd.owner.error('write', failure, counts));
@@ -152,6 +156,10 @@ export class DrainWaiter extends Waiter {
     return true;
   }
 
+  override get operation(): string {
+    return this.#op;
+  }
+
   fail(fd: FD, failure: Failure): void {
     this.reject(fd.owner.error(this.#op, failure, fd.takeUnsent()));
   }
@@ -175,6 +183,10 @@ export class CloseWaiter extends Waiter {
     return true;
   }
 
+  override get operation(): string {
+    return 'close';
+  }
+
   fail(_fd: FD, failure: Failure): void {
     this.resolve(failure);
   }
@@ -196,6 +208,10 @@ export class ConnectWaiter extends Waiter {
     if (result < 0) this.fail(fd, -result);
     else this.resolve();
     return true;
+  }
+
+  override get operation(): string {
+    return 'dial';
   }
 
   fail(fd: FD, failure: Failure): void {

@@ -1,4 +1,5 @@
 import { now } from './clock.ts';
+import { enterTurn } from './turns.ts';
 
 /** How long goroutines whose operations always succeed at once may run before the poller has its turn. */
 const SLICE = 10;
@@ -15,6 +16,7 @@ export function beginSlice(): void {
   spent = false;
   operations = 0;
   sliceStart = now();
+  enterTurn(sliceStart);
 }
 
 /**

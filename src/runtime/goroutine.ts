@@ -1,9 +1,9 @@
 import { reportFailure } from './failures.ts';
 import { park } from './park.ts';
+import { enroll, setRunning, strike } from './registry.ts';
 import { originOf } from './site.ts';
 
 let lastId = 0;
-let live = 0;
 
 type Outcome = { value: unknown } | { error: unknown };
 
@@ -17,6 +17,7 @@ export interface Origin {
 class Rare {
   label: string | null = null;
   daemon = false;
+  internal = false;
   outcome: Outcome | null = null;
   done: Promise<unknown> | null = null;
   resolve: (value: unknown) => void = () => {};
@@ -34,6 +35,15 @@ export class Goroutine<T = unknown> {
   readonly #origin: Origin;
   #rare: Rare | null = null;
   #result: Promise<unknown> | null = null;
+  /**
+   * The end of the chain of promises that the function's own begins: the dump hangs a mark there.
+   * @internal
+   */
+  tail: Promise<unknown> | null = null;
+  /** @internal */
+  previousGoroutine: Goroutine | null = null;
+  /** @internal */
+  nextGoroutine: Goroutine | null = null;
 
   /** @internal */
   constructor(origin: Origin) {
@@ -65,6 +75,27 @@ export class Goroutine<T = unknown> {
   }
 
   /**
+   * A part of the library: the process may end while it waits.
+   * @internal
+   */
+  get internal(): boolean {
+    return this.#rare?.internal ?? false;
+  }
+
+  /** @internal */
+  markInternal(): void {
+    this.some.internal = true;
+  }
+
+  /**
+   * What this goroutine serves, for the dump: who waits on that is presumably this one.
+   * @internal
+   */
+  get serves(): object | null {
+    return null;
+  }
+
+  /**
    * Settles as the function did. It never causes an unhandledRejection: reading it is what takes the
    * responsibility for the error.
    */
@@ -72,10 +103,18 @@ export class Goroutine<T = unknown> {
     const rare = this.some;
     if (rare.done === null) {
       rare.done = park<unknown>(rare);
-      rare.done.catch(() => {});
       if (rare.outcome !== null) this.settle(rare.outcome);
     }
     return rare.done as Promise<T>;
+  }
+
+  /**
+   * Resolves `done`, for the dump: by it those are found that await this goroutine. Null: nobody has asked.
+   * @internal
+   */
+  get doneResolve(): ((value: unknown) => void) | null {
+    const rare = this.#rare;
+    return rare === null || rare.done === null ? null : rare.resolve;
   }
 
   /**
@@ -89,22 +128,25 @@ export class Goroutine<T = unknown> {
 
   /** @internal */
   start(fn: (...args: never[]) => unknown, args: unknown[]): void {
-    live++;
+    enroll(this);
     queueMicrotask(() => this.run(fn as (...args: unknown[]) => unknown, args));
   }
 
   private run(fn: (...args: unknown[]) => unknown, args: unknown[]): void {
     try {
+      setRunning(this);
       const result = fn(...args);
+      setRunning(null);
       if (result instanceof Promise) {
         // One bound function for both outcomes, no closure: it lives as long as the goroutine does.
         this.#result = result;
         const settled = this.settled.bind(this);
-        result.then(settled, settled);
+        this.tail = result.then(settled, settled);
       } else {
         this.succeed(result);
       }
     } catch (error) {
+      setRunning(null);
       this.fail(error);
     }
   }
@@ -125,7 +167,7 @@ export class Goroutine<T = unknown> {
   }
 
   private end(outcome: Outcome): void {
-    live--;
+    strike(this);
     this.some.outcome = outcome;
     if (this.some.done !== null) this.settle(outcome);
     else if ('error' in outcome) this.failed(outcome.error);
@@ -141,8 +183,14 @@ export class Goroutine<T = unknown> {
   protected ended(): void {}
 
   private settle(outcome: Outcome): void {
-    if ('error' in outcome) this.some.reject(outcome.error);
-    else this.some.resolve(outcome.value);
+    const rare = this.some;
+    if ('error' in outcome) {
+      // Only now: a second taker of the promise would hide the first from the dump.
+      rare.done!.catch(() => {});
+      rare.reject(outcome.error);
+    } else {
+      rare.resolve(outcome.value);
+    }
   }
 }
 
@@ -171,7 +219,13 @@ export function go<A extends unknown[], T>(fn: (...args: A) => T, ...args: A): G
   return goroutine;
 }
 
-/** How many goroutines have been started and have not ended, in this thread. */
-export function numGoroutine(): number {
-  return live;
+/**
+ * The same for a goroutine of the library's own: it shows in the dump, but the process may end while it waits.
+ * @internal
+ */
+export function goInternal<A extends unknown[], T>(fn: (...args: A) => T, ...args: A): Goroutine<Awaited<T>> {
+  const goroutine = new Goroutine<Awaited<T>>(originOf(fn, goInternal));
+  goroutine.markInternal();
+  goroutine.start(fn as (...args: never[]) => unknown, args);
+  return goroutine;
 }

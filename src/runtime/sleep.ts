@@ -1,17 +1,44 @@
 import { nextTurn } from './budget.ts';
 import { now } from './clock.ts';
 import { abortReason } from './failures.ts';
+import { type Parked, park } from './park.ts';
 import { onAbort } from './signal.ts';
 import { type Timer, timers } from './timers.ts';
+import { beginWait, endWait, Wait } from './waits.ts';
 
-class Sleep implements Timer {
+class Sleep extends Wait implements Timer, Parked<void> {
+  readonly waitReason = 'sleep';
   when = 0;
   index = -1;
   readonly holds = true;
-  readonly fire: () => void;
+  resolve!: () => void;
+  reject!: (reason: unknown) => void;
+  #signal: AbortSignal | undefined;
 
-  constructor(fire: () => void) {
-    this.fire = fire;
+  begin(ms: number, signal: AbortSignal | undefined): Promise<void> {
+    const promise = park<void>(this);
+    if (signal !== undefined) onAbort(signal, this);
+    this.#signal = signal;
+    beginWait(this);
+    timers.set(this, now() + ms);
+    return promise;
+  }
+
+  fire(): void {
+    this.#signal?.removeEventListener('abort', this);
+    endWait(this);
+    this.resolve();
+  }
+
+  /** The signal has fired. */
+  handleEvent(): void {
+    timers.delete(this);
+    endWait(this);
+    this.reject(abortReason(this.#signal!));
+  }
+
+  override describeWait(): string {
+    return this.when === Number.POSITIVE_INFINITY ? 'for ever' : `${Math.ceil(this.when - now())} ms more`;
   }
 }
 
@@ -56,16 +83,5 @@ export function sleep(ms: number, options?: { signal?: AbortSignal }): Promise<v
   const signal = options?.signal;
   if (signal?.aborted) return Promise.reject(abortReason(signal));
   if (ms <= 0) return nextTurn();
-  return new Promise((resolve, reject) => {
-    const timer = new Sleep(() => {
-      signal?.removeEventListener('abort', aborted);
-      resolve();
-    });
-    const aborted = () => {
-      timers.delete(timer);
-      reject(abortReason(signal!));
-    };
-    if (signal !== undefined) onAbort(signal, aborted);
-    timers.set(timer, now() + ms);
-  });
+  return new Sleep().begin(ms, signal);
 }

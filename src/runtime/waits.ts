@@ -1,4 +1,6 @@
-import { now } from './clock.ts';
+import type { Goroutine } from './goroutine.ts';
+import { runningGoroutine } from './registry.ts';
+import { TICK, turnTick } from './turns.ts';
 
 /** What a goroutine that does not run waits for, in the words of Go's dumps. */
 export type WaitReason =
@@ -14,13 +16,35 @@ export type WaitReason =
   | 'sync.Semaphore.Acquire'
   | 'file I/O';
 
+/** One parked call, as the dump wants to know it. */
+export interface WaitRecord {
+  readonly waitReason: WaitReason;
+  /** On the runtime's clock, in milliseconds; as exact as a turn of the event loop. NaN: unknown. */
+  readonly since: number;
+  /** What many such waits have in common, as 'read tcp'; '' for nothing beyond the reason. */
+  readonly waitOperation?: string;
+  /** What is waited for, in full; only called when somebody asks. */
+  describeWait(): string;
+  /**
+   * The resolving function that `new Promise` gave for the promise that the caller awaits (`park` leaves it here).
+   * It is never called: by it the dump finds who awaits that promise, back to the goroutine.
+   */
+  readonly resolve?: unknown;
+  /** Whom the wait belongs to, where that was certain when it began. */
+  readonly goroutine?: Goroutine | null;
+  /** What is waited on: a goroutine known to serve it is who waits, presumably. */
+  readonly resource?: object;
+}
+
 /**
  * One parked call, from `beginWait` to `endWait`. The default record of what everybody waits for: a list through the
- * waiters themselves, so that keeping it costs two stores and no memory of its own.
+ * waiters themselves, so that keeping it costs few stores and no memory of its own. A subclass that is `Parked` by
+ * the promise its caller awaits lets the dump name the goroutine and show where it stands.
  */
-export abstract class Wait {
-  /** On the runtime's clock, in milliseconds. */
-  since = 0;
+export abstract class Wait implements WaitRecord {
+  #sinceTick = 0;
+  /** Who ran up to its first await when the wait began. */
+  goroutine: Goroutine | null = null;
   /** @internal */
   previousWait: Wait | null = null;
   /** @internal */
@@ -28,18 +52,28 @@ export abstract class Wait {
 
   abstract readonly waitReason: WaitReason;
 
-  /** What is waited for, for the dump; only called when somebody asks. */
+  get since(): number {
+    return this.#sinceTick * TICK;
+  }
+
   describeWait(): string {
     return '';
+  }
+
+  /** @internal */
+  stamp(): void {
+    this.#sinceTick = turnTick();
+    this.goroutine = runningGoroutine();
   }
 }
 
 let first: Wait | null = null;
 let parked = 0;
+const sources: (() => Iterable<WaitRecord>)[] = [];
 
 /** `wait` is parked from now on. */
 export function beginWait(wait: Wait): void {
-  wait.since = now();
+  wait.stamp();
   wait.nextWait = first;
   if (first !== null) first.previousWait = wait;
   first = wait;
@@ -57,12 +91,18 @@ export function endWait(wait: Wait): void {
   parked--;
 }
 
-/** How many waits are parked. */
+/** How many waits are parked that `beginWait` knows of. */
 export function waitCount(): number {
   return parked;
 }
 
-/** All that are parked, the latest first. */
-export function* allWaits(): Generator<Wait> {
+/** For who can enumerate the waits of a floor above, and so keeps no list of them. */
+export function registerWaits(source: () => Iterable<WaitRecord>): void {
+  sources.push(source);
+}
+
+/** All that are parked: those of `beginWait`, the latest first, then the registered ones. */
+export function* allWaits(): Generator<WaitRecord> {
   for (let wait = first; wait !== null; wait = wait.nextWait) yield wait;
+  for (const source of sources) yield* source();
 }

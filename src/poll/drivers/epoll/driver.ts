@@ -1,3 +1,4 @@
+import { lendTurns } from '../../../runtime/turns.ts';
 import {
   type Capability,
   type CompletionReceiver,
@@ -43,6 +44,7 @@ import {
   H_OUT_OFFSET,
   H_REFERENCED,
   H_SEGMENTS_USED,
+  H_TURN,
   H_UNSENT,
   K_ACCEPTED,
   K_CONNECTED,
@@ -120,6 +122,7 @@ export class EpollDriver implements Driver {
   start(receiver: CompletionReceiver): void {
     this.#receiver = receiver;
     this.#native.start(this.#memory.words.buffer, this.#memory.slab.buffer, () => this.#onBatch());
+    lendTurns(this.#words, H_TURN);
     // `write(); process.exit(0)` arrives: the last moment in which JavaScript still runs.
     process.on('exit', () => this.#flushAtExit());
   }

@@ -1,0 +1,52 @@
+import { TICK } from '../runtime/turns.ts';
+import type { WaitRecord } from '../runtime/waits.ts';
+import { FAILED_CLOSED } from './errno.ts';
+import type { FD } from './fd.ts';
+import type { Waiter } from './waiter.ts';
+
+/** A parked call of a descriptor, as the dump wants to know it. Made only when somebody asks. */
+export class IOWait implements WaitRecord {
+  readonly waitReason = 'IO wait';
+  readonly #fd: FD;
+  readonly #waiter: Waiter;
+  readonly #place: number;
+
+  constructor(fd: FD, waiter: Waiter, place: number) {
+    this.#fd = fd;
+    this.#waiter = waiter;
+    this.#place = place;
+  }
+
+  get since(): number {
+    return this.#waiter.sinceTick * TICK;
+  }
+
+  get resolve(): unknown {
+    return this.#waiter.resolve;
+  }
+
+  get resource(): object {
+    return this.#fd.owner;
+  }
+
+  get waitOperation(): string {
+    return this.#place === 0 ? this.#waiter.operation : `${this.#waiter.operation} (behind others)`;
+  }
+
+  /** The error that the call would fail with says it all: operation, network, both addresses. */
+  describeWait(): string {
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 0;
+    const error = this.#fd.owner.error(this.#waiter.operation, FAILED_CLOSED) as Partial<Addressed>;
+    Error.stackTraceLimit = stackTraceLimit;
+    const ends = [error.source, error.addr].filter((end) => end !== undefined && end !== null).map(String);
+    const queue = this.#place === 0 ? '' : ` (behind ${this.#place} others)`;
+    return `${this.#waiter.operation} ${error.net ?? ''} ${ends.join('->')}${queue}`;
+  }
+}
+
+interface Addressed {
+  readonly net: string;
+  readonly source: unknown;
+  readonly addr: unknown;
+}
