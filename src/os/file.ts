@@ -67,7 +67,8 @@ export class File
   readonly path: string;
   /** The number of the descriptor. It is the file's: closed with it, and then perhaps another file's. */
   readonly fd: number;
-  readonly #appends: boolean;
+  /** @internal Opened to append. */
+  readonly appends: boolean;
   /** Where the next read or write is; null: at the end, after an append. */
   #position: number | null = 0;
   readonly #lock = new Lock();
@@ -80,7 +81,7 @@ export class File
   constructor(path: string, fd: number, flags: number) {
     this.path = path;
     this.fd = fd;
-    this.#appends = (flags & constants.O_APPEND) !== 0;
+    this.appends = (flags & constants.O_APPEND) !== 0;
   }
 
   // Reading
@@ -210,7 +211,7 @@ export class File
     await this.#lock.take(op, this.path, signal);
     let before: number | null = null;
     try {
-      if (!this.#appends) before = await this.#current(op);
+      if (!this.appends) before = await this.#current(op);
       const n = await write(before);
       if (n > 0) this.#position = before === null ? null : before + n;
       return n;
@@ -228,7 +229,7 @@ export class File
   writeAt(p: Uint8Array, offset: number, options?: FileCallOptions): Promise<number> {
     const failed = this.#refuse('writeAt', p, offset);
     if (failed !== null) return failed;
-    if (this.#appends) {
+    if (this.appends) {
       const reason = 'the file was opened to append';
       return Promise.reject(
         new PathError('ERR_APPEND_MODE', reason, this.#details('writeAt', { bytesWritten: 0 })),

@@ -1,8 +1,12 @@
+export { AsyncWriter, type AsyncWriterOptions, type AsyncWriterStats } from './async-writer.ts';
+export { closeOnSignal } from './close-on-signal.ts';
+export { Commit } from './commit.ts';
 export { ClosedError, PathError } from './errors.ts';
 export { File } from './file.ts';
 export { FileInfo } from './file-info.ts';
 export { open } from './open.ts';
 export type { OpenFlags } from './open-flags.ts';
-export { readDir, readFile, remove, rename, stat, syncDirectory, writeFile } from './paths.ts';
+export { link, readDir, readFile, remove, rename, stat, syncDirectory, writeFile } from './paths.ts';
 export { configureFiles, type FilePoolStats, filePoolStats } from './pool.ts';
+export type { Rotation } from './rotation.ts';
 export type { FileCallOptions } from './waiting.ts';

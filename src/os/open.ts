@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { pathError } from './errors.ts';
 import { File } from './file.ts';
 import { checkMode, type OpenFlags, openFlags } from './open-flags.ts';
-import { filePool } from './pool.ts';
+import { filePool, type Work } from './pool.ts';
 import type { FileCallOptions } from './waiting.ts';
 
 /** A FIFO without a peer must not hold a thread; for regular files it means nothing. Windows has none. */
@@ -39,16 +39,23 @@ export async function open(
   mode = 0o666,
   options?: FileCallOptions,
 ): Promise<File> {
+  return openNamed(path, pathText(path), flags, mode, options?.signal);
+}
+
+/** The same for a file that calls itself `name`. */
+export async function openNamed(
+  path: string | URL,
+  name: string,
+  flags: OpenFlags,
+  mode: number,
+  signal: AbortSignal | undefined,
+): Promise<File> {
   const bits = openFlags(flags);
   checkMode(mode);
-  const name = pathText(path);
+  const work: Work<number> = (callback) => fs.open(path, bits | NONBLOCK, mode, callback);
   try {
-    const fd = await filePool.run<number>(
-      'open',
-      name,
-      (callback) => fs.open(path, bits | NONBLOCK, mode, callback),
-      { signal: options?.signal, abandonable: true, late: (late) => fs.close(late) },
-    );
+    const late = (descriptor: number) => fs.close(descriptor);
+    const fd = await filePool.run<number>('open', name, work, { signal, abandonable: true, late });
     return new File(name, fd, bits);
   } catch (error) {
     throw pathError(error, { op: 'open', path: name });

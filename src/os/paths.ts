@@ -91,6 +91,20 @@ export async function rename(from: string | URL, to: string | URL): Promise<void
 }
 
 /**
+ * Gives a file a second name, which must be free. Go: `os.Link`.
+ *
+ * @example
+ * ```ts
+ * import { link } from 'gopark/os';
+ *
+ * await link('state', 'state.backup');
+ * ```
+ */
+export async function link(from: string | URL, to: string | URL): Promise<void> {
+  return onPath<void>('link', from, (callback) => fs.link(from, to, callback));
+}
+
+/**
  * Removes a file. Go: `os.Remove`, of files.
  *
  * @example

@@ -1,0 +1,130 @@
+import { errnoMessage } from '../poll/errno.ts';
+import { now } from '../runtime/clock.ts';
+import { PathError } from './errors.ts';
+import type { File } from './file.ts';
+import { beginNewFile, type Rotation, removeOldFiles } from './rotation.ts';
+
+/** An error of the file as writers are told it: none of their bytes counts as written. */
+function told(cause: unknown, path: string): unknown {
+  if (!(cause instanceof PathError)) return cause;
+  const { op, code, errno, syscall } = cause;
+  const reason = errno === undefined ? cause.message : errnoMessage(-errno);
+  return new PathError(code, reason, { op, path, errno, syscall, cause, bytesWritten: 0 });
+}
+
+export interface BatchFileOptions {
+  readonly sync: 'never' | 'batch' | number;
+  readonly truncates: boolean;
+  readonly rotate: Rotation | null;
+}
+
+/** The file of an AsyncWriter, batch by batch: one call at a time. */
+export class BatchFile {
+  file: File;
+  readonly #options: BatchFileOptions;
+  /** Where the next batch begins; null: not known yet. */
+  #end: number | null = null;
+  #begun = 0;
+  /** When the disk must have what the kernel has; Infinity: it has it, or nobody has asked. */
+  syncDue = Number.POSITIVE_INFINITY;
+  /** A failure after which nobody knows what is in the file. */
+  broken: unknown = null;
+  /** A rotation failed; the bytes went to the old file. */
+  rotationFailure: unknown = null;
+  readonly counts = { batches: 0, syncs: 0, rotations: 0, failures: 0 };
+
+  constructor(file: File, options: BatchFileOptions) {
+    this.file = file;
+    this.#options = options;
+  }
+
+  /** Writes one batch, and syncs it where that is promised: null, or why it failed. */
+  async put(buffers: readonly Uint8Array[], length: number): Promise<unknown> {
+    if (this.broken !== null) return this.broken;
+    const { sync } = this.#options;
+    try {
+      this.#end ??= await this.#whereItEnds();
+    } catch (error) {
+      return this.#failed(error);
+    }
+    await this.#rotateIfDue(this.#end, length);
+    if (this.broken !== null) return this.broken;
+    const start = this.#end;
+    this.counts.batches++;
+    try {
+      await this.file.writev(buffers);
+      this.#end = start + length;
+    } catch (error) {
+      const failure = this.#failed(error);
+      await this.#cleanUp(start, (error as PathError).bytesWritten ?? 0);
+      return failure;
+    }
+    if (sync === 'batch') return this.sync();
+    if (sync !== 'never') this.syncDue = Math.min(this.syncDue, now() + sync);
+    return null;
+  }
+
+  /** Makes the disk have what the kernel has: null, or why that failed. */
+  async sync(): Promise<unknown> {
+    if (this.broken !== null) return this.broken;
+    this.syncDue = Number.POSITIVE_INFINITY;
+    try {
+      this.counts.syncs++;
+      await this.file.datasync();
+      return null;
+    } catch (error) {
+      // The kernel may have dropped the pages, and would report success the next time.
+      this.broken = this.#failed(error);
+      return this.broken;
+    }
+  }
+
+  #failed(error: unknown): unknown {
+    this.counts.failures++;
+    return told(error, this.file.path);
+  }
+
+  async #whereItEnds(): Promise<number> {
+    const { file } = this;
+    this.#begun = now();
+    return file.appends ? (await file.stat()).size : file.seek(0, 'current');
+  }
+
+  /** After a batch of which the kernel took `taken` bytes. */
+  async #cleanUp(start: number, taken: number): Promise<void> {
+    if (!this.#options.truncates) {
+      this.#end = start + taken;
+      return;
+    }
+    if (taken === 0) return;
+    try {
+      await this.file.truncate(start);
+      await this.file.seek(start, 'start');
+      if (this.#options.sync === 'batch') await this.file.datasync();
+    } catch (error) {
+      this.broken = this.#failed(error);
+    }
+  }
+
+  async #rotateIfDue(end: number, length: number): Promise<void> {
+    const { rotate, sync } = this.#options;
+    if (rotate === null) return;
+    const { size = Number.POSITIVE_INFINITY, interval = Number.POSITIVE_INFINITY, keep, header } = rotate;
+    if (end === 0 || (end + length <= size && now() - this.#begun < interval)) return;
+    try {
+      const bytes = header?.() ?? new Uint8Array();
+      // A file of nothing but its header: another one would be no shorter.
+      if (end <= bytes.length) return;
+      if (sync !== 'never' && (await this.sync()) !== null) return;
+      const old = this.file;
+      this.file = await beginNewFile(old, bytes, sync !== 'never');
+      this.#end = bytes.length;
+      this.#begun = now();
+      this.counts.rotations++;
+      await old.close();
+      if (keep !== undefined) await removeOldFiles(old.path, keep);
+    } catch (error) {
+      this.rotationFailure = this.#failed(error);
+    }
+  }
+}

@@ -1,0 +1,53 @@
+import type { Commit } from './commit.ts';
+import { FileWait } from './waiting.ts';
+
+/** Somebody who waits for room: with bytes that are taken when there is, or (null) only to be told. */
+export class RoomWait extends FileWait<Commit | null> {
+  readonly #queue: Set<RoomWait>;
+  readonly bytes: Uint8Array | null;
+  readonly plain: boolean;
+
+  constructor(queue: Set<RoomWait>, path: string, bytes: Uint8Array | null, plain: boolean) {
+    super('write', path);
+    this.#queue = queue;
+    this.bytes = bytes;
+    this.plain = plain;
+  }
+
+  override withdraw(): boolean {
+    return this.#queue.delete(this);
+  }
+}
+
+/** Who waits for room in the queue of an AsyncWriter, in the order of arrival. */
+export class RoomQueue {
+  readonly #path: string;
+  readonly #queue = new Set<RoomWait>();
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  get first(): RoomWait | undefined {
+    for (const wait of this.#queue) return wait;
+    return undefined;
+  }
+
+  wait(bytes: Uint8Array | null, plain: boolean, signal: AbortSignal | undefined): Promise<Commit | null> {
+    const wait = new RoomWait(this.#queue, this.#path, bytes, plain);
+    this.#queue.add(wait);
+    return wait.start(signal);
+  }
+
+  succeed(wait: RoomWait, commit: Commit | null): void {
+    this.#queue.delete(wait);
+    wait.succeed(commit);
+  }
+
+  failAll(error: unknown): void {
+    for (const wait of this.#queue) {
+      this.#queue.delete(wait);
+      wait.fail(error);
+    }
+  }
+}
