@@ -1,3 +1,5 @@
+import { registerLook } from '../runtime/deadlock.ts';
+import { guard } from '../runtime/guard.ts';
 import { registerWaits } from '../runtime/waits.ts';
 import { chooseDriver } from './drivers/choose.ts';
 import { Poller } from './poller.ts';
@@ -21,6 +23,8 @@ let poller: Poller | null = null;
 export function threadPoller(): Poller {
   if (poller === null) {
     const own = new Poller(chooseDriver());
+    guard();
+    registerLook(() => own.driver.poll());
     registerWaits(() => own.waits());
     poller = own;
   }

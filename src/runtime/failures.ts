@@ -2,35 +2,11 @@ import { IOError } from '../io/index.ts';
 import { now } from './clock.ts';
 import { escapeText } from './escape.ts';
 import type { Goroutine } from './goroutine.ts';
+import { runtime } from './hooks.ts';
+import { complain } from './stderr.ts';
 
-/**
- * What happens to errors that end a goroutine and that nobody reads from `done`. In TypeScript every I/O failure
- * is a throw, so one reset by a peer must not end a server; anything else is a bug, and bugs are loud.
- */
-export interface RuntimeHooks {
-  /**
-   * Told of every I/O error (IOError and its kin, an AbortSignal's reason) that ended a goroutine. `null`, the
-   * default: one line a second and creation site on stderr.
-   */
-  onError: ((error: unknown, goroutine: Goroutine) => void) | null;
-  /**
-   * Decides about a panic: any other error. `null`, the default: a report with the creation site on stderr, and
-   * the process ends with exit code 2.
-   */
-  onPanic: ((error: unknown, goroutine: Goroutine) => void) | null;
-}
-
-/**
- * The hooks of this thread's runtime.
- *
- * @example
- * ```ts
- * import { runtime } from 'gopark';
- *
- * runtime.onError = (error, goroutine) => console.warn(goroutine.label, error);
- * ```
- */
-export const runtime: RuntimeHooks = { onError: null, onPanic: null };
+// What happens to errors that end a goroutine and that nobody reads from `done`. In TypeScript every I/O failure is a
+// throw, so one reset by a peer must not end a server; anything else is a bug, and bugs are loud.
 
 /** How many goroutines an error ended that nobody read. */
 export const failureCounts = { errors: 0, panics: 0 };
@@ -59,15 +35,36 @@ function isInputOutput(error: unknown): boolean {
 
 /** A goroutine ended with an error that nobody asked for. */
 export function reportFailure(error: unknown, goroutine: Goroutine): void {
-  if (isInputOutput(error)) {
-    failureCounts.errors++;
-    if (runtime.onError !== null) runtime.onError(error, goroutine);
-    else printLine(error, goroutine);
+  if (!isInputOutput(error)) {
+    reportPanic(error, goroutine);
     return;
   }
+  failureCounts.errors++;
+  if (runtime.onError === null) {
+    printLine(error, goroutine);
+    return;
+  }
+  try {
+    runtime.onError(error, goroutine);
+  } catch (thrown) {
+    // Whatever it throws, also an I/O error: a handler of errors that fails is a bug.
+    complain(`gopark: runtime.onError threw when it was told of: ${reportOf(error)}\n`);
+    reportPanic(thrown, goroutine);
+  }
+}
+
+function reportPanic(error: unknown, goroutine: Goroutine): void {
   failureCounts.panics++;
-  if (runtime.onPanic !== null) runtime.onPanic(error, goroutine);
-  else panic(error, goroutine);
+  if (runtime.onPanic === null) {
+    panic(error, goroutine);
+    return;
+  }
+  try {
+    runtime.onPanic(error, goroutine);
+  } catch (thrown) {
+    complain(`gopark: runtime.onPanic threw when it was told of: ${reportOf(error)}\n`);
+    panic(thrown, goroutine);
+  }
 }
 
 /** The same for a goroutine that serves a connection: not even a bug in it may end the server. */
@@ -77,7 +74,7 @@ export function reportServed(error: unknown, goroutine: Goroutine): void {
     return;
   }
   failureCounts.panics++;
-  process.stderr.write(`gopark: ${describe(goroutine)} failed: ${reportOf(error)}\n`);
+  complain(`gopark: ${describe(goroutine)} failed: ${reportOf(error)}\n`);
 }
 
 function reportOf(error: unknown): string {
@@ -102,10 +99,10 @@ function printLine(error: unknown, goroutine: Goroutine): void {
   const others = line.suppressed === 0 ? '' : ` (and ${line.suppressed} more since the last line)`;
   line.printed = instant;
   line.suppressed = 0;
-  process.stderr.write(`gopark: ${describe(goroutine)} ended: ${escapeText(String(error))}${others}\n`);
+  complain(`gopark: ${describe(goroutine)} ended: ${escapeText(String(error))}${others}\n`);
 }
 
 function panic(error: unknown, goroutine: Goroutine): void {
-  process.stderr.write(`panic: ${reportOf(error)}\n\n${describe(goroutine)}\n`);
+  complain(`panic: ${reportOf(error)}\n\n${describe(goroutine)}\n`);
   process.exit(2);
 }

@@ -1,4 +1,5 @@
 import { reportFailure } from './failures.ts';
+import { guard } from './guard.ts';
 import { park } from './park.ts';
 import { enroll, setRunning, strike } from './registry.ts';
 import { originOf } from './site.ts';
@@ -128,6 +129,7 @@ export class Goroutine<T = unknown> {
 
   /** @internal */
   start(fn: (...args: never[]) => unknown, args: unknown[]): void {
+    guard();
     enroll(this);
     queueMicrotask(() => this.run(fn as (...args: unknown[]) => unknown, args));
   }

@@ -1,5 +1,5 @@
 export { stack } from './dump.ts';
-export { type RuntimeHooks, runtime } from './failures.ts';
 export { Goroutine, go } from './goroutine.ts';
+export { type RuntimeHooks, runtime } from './hooks.ts';
 export { numGoroutine } from './registry.ts';
 export { gosched, sleep } from './sleep.ts';

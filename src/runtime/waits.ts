@@ -71,8 +71,20 @@ let first: Wait | null = null;
 let parked = 0;
 const sources: (() => Iterable<WaitRecord>)[] = [];
 
+let firstWait: (() => void) | null = null;
+
+/** Calls `then` when the first wait begins. */
+export function atFirstWait(then: () => void): void {
+  firstWait = then;
+}
+
 /** `wait` is parked from now on. */
 export function beginWait(wait: Wait): void {
+  if (firstWait !== null) {
+    const then = firstWait;
+    firstWait = null;
+    then();
+  }
   wait.stamp();
   wait.nextWait = first;
   if (first !== null) first.previousWait = wait;

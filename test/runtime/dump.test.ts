@@ -3,38 +3,9 @@ import { describe, test } from 'node:test';
 import { go, gosched, sleep, stack } from 'gopark';
 import { Scanner } from 'gopark/bufio';
 import { dial, listen, type TCPConn } from 'gopark/net';
-import { type Parked, park } from '#dist/runtime/park.js';
-import { beginWait, endWait, Wait } from '#dist/runtime/waits.js';
 import { runChild } from '../lib/child.ts';
 import { turns } from '../lib/waiting.ts';
-
-/** What a lock is made of. */
-class Parking extends Wait implements Parked<void> {
-  readonly waitReason = 'sync.Mutex.Lock';
-  resolve!: () => void;
-  reject!: (reason: unknown) => void;
-  readonly detail: string;
-
-  constructor(detail = '') {
-    super();
-    this.detail = detail;
-  }
-
-  enter(): Promise<void> {
-    const promise = park<void>(this);
-    beginWait(this);
-    return promise;
-  }
-
-  leave(): void {
-    endWait(this);
-    this.resolve();
-  }
-
-  override describeWait(): string {
-    return this.detail;
-  }
-}
+import { Parking } from './parking.ts';
 
 function paragraphsOf(text: string): string[] {
   return text.trimEnd().split('\n\n');

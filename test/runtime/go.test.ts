@@ -225,6 +225,45 @@ describe('go: errors', () => {
     assert.ok(!ended.stderr.includes('\x1b'));
   });
 
+  test('an onError that throws is a panic, told together with what it was told of', async () => {
+    await withHooks(async (_, panics) => {
+      const bug = new TypeError('in the hook');
+      runtime.onError = () => {
+        throw bug;
+      };
+      go(async () => {
+        throw new IOError('ERR_TEST', 'a failure');
+      });
+      await turns(2);
+      assert.deepEqual(panics, [bug]);
+    });
+    const ended = await runChild(
+      `import { go, runtime } from 'gopark';
+      import { IOError } from 'gopark/io';
+      runtime.onError = () => { throw new IOError('ERR_HOOK', 'from the hook'); };
+      setTimeout(() => console.log('still here'), 200);
+      go(async () => { throw new IOError('ERR_TEST', 'the cause'); });`,
+    );
+    assert.equal(ended.code, 2);
+    assert.equal(ended.stdout, '');
+    assert.match(ended.stderr, /^gopark: runtime\.onError threw .*the cause[\s\S]*\npanic: .*from the hook/);
+  });
+
+  test('an onPanic that throws ends the process with both reports', async () => {
+    const ended = await runChild(
+      `import { go, runtime } from 'gopark';
+      runtime.onPanic = () => { throw new RangeError('from the hook'); };
+      setTimeout(() => console.log('still here'), 200);
+      go(async () => { throw new TypeError('the cause'); });`,
+    );
+    assert.equal(ended.code, 2);
+    assert.equal(ended.stdout, '');
+    assert.match(
+      ended.stderr,
+      /^gopark: runtime\.onPanic threw .*the cause[\s\S]*\npanic: RangeError: from the hook/,
+    );
+  });
+
   test('what was written before a panic arrives', async () => {
     const listener = await listen('tcp', '127.0.0.1:0');
     const ended = runChild(
