@@ -75,8 +75,9 @@ describe('deadlock', () => {
       await runProgram(
         `go(async () => { await gosched(); for (;;) { await parked(); console.log('written'); } }).unref();
         goInternal(async () => { await sleep(1); for (;;) await parked(); });
-        const user = go(async () => { await sleep(10); wake(); await gosched(); });
-        await user.done;`,
+        while (all.length < 2) await gosched();
+        for (const parking of all.splice(0)) parking.leave();
+        await gosched();`,
       ),
       'written\n',
     );
@@ -107,8 +108,13 @@ describe('deadlock', () => {
     assertFine(await runProgram(`go(() => parked()); setTimeout(() => process.exit(0), 20);`));
     assertFine(
       await runProgram(
-        `go(async () => { await gosched(); await parked(); console.log('in time'); });
-        setTimeout(wake, 30);`,
+        `go(async () => {
+          await gosched();
+          const waiting = parked();
+          setTimeout(wake, 30);
+          await waiting;
+          console.log('in time');
+        });`,
       ),
       'in time\n',
     );
