@@ -24,6 +24,6 @@ export function driverSuite(subject: Subject): void {
   runRows(subject, `${name}: synchronous attempts`, attempts);
   runRows(subject, `${name}: options`, options);
   runRows(subject, `${name}: the event loop`, loop);
-  runRows(subject, `${name}: processes`, processes);
+  runRows(subject, `${name}: processes`, processes, 4);
   runRows(subject, `${name}: soak`, soak);
 }

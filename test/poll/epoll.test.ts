@@ -1,56 +1,34 @@
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import { setTimeout as later } from 'node:timers/promises';
-import { TCPConn, TCPListener } from 'gopark/net';
+import type { TCPConn } from 'gopark/net';
 import { EpollDriver } from '#dist/poll/drivers/epoll/driver.js';
 import { loadNative } from '#dist/poll/drivers/epoll/native.js';
-import { Poller } from '#dist/poll/poller.js';
 import { pattern, sameBytes } from '../lib/bytes.ts';
-import { CheckedDriver } from '../lib/checked-driver.ts';
 import { connSuite } from '../lib/conn-suite.ts';
 import { fdOf } from '../lib/inside.ts';
+import { Network } from '../lib/network.ts';
 import type { Pair } from '../lib/pair.ts';
 import { drain, readToEnd } from '../lib/peers.ts';
 import { turns, watch } from '../lib/waiting.ts';
 
 // The whole suite once more on epoll, with the contract between FD and driver looked at on every call. The sizes are
 // small on purpose: the slab runs full, chains and batches hit their limits.
-const driver = new EpollDriver(loadNative(), {
-  slots: 512,
-  inbound: 48 * 1024,
-  outbound: 96 * 1024,
-  maxRecv: 16 * 1024,
-});
-const checked = new CheckedDriver(driver);
-const poller = new Poller(checked);
-
-interface Settings {
-  strict: boolean;
-  closeTimeout: number;
-}
-type Make<T> = new (poller: Poller, slot: number, settings: Settings, local: null) => T;
-const MakeConn = TCPConn as unknown as Make<TCPConn>;
-const MakeListener = TCPListener as unknown as Make<TCPListener>;
-
-const settings: Settings = { strict: false, closeTimeout: 5000 };
-const options = { backlog: 511, reusePort: false, ipv6Only: false };
-const listener = new MakeListener(poller, checked.listen('127.0.0.1', 0, options), settings, null);
-
-async function makePair(): Promise<Pair<TCPConn>> {
-  const slot = checked.connect('127.0.0.1', listener.addr.port, null);
-  const a = new MakeConn(poller, slot, settings, null);
-  const [b] = await Promise.all([listener.accept(), fdOf(a).connected(undefined)]);
-  return { a, b };
-}
-
-await fdOf(listener).listening();
+const network = new Network(
+  new EpollDriver(loadNative(), {
+    slots: 512,
+    inbound: 48 * 1024,
+    outbound: 96 * 1024,
+    maxRecv: 16 * 1024,
+  }),
+);
+const { checked } = network;
+const listener = await network.listen();
+const makePair = () => network.pair(listener);
 
 after(async () => {
   await listener.close();
-  await turns(5);
-  assert.deepEqual(checked.violations, []);
-  assert.deepEqual(checked.unfinished, []);
-  assert.equal(checked.holds, 0);
+  await network.atRest();
 });
 
 connSuite('epoll, checked', makePair, new Set(['buffered', 'socket']));

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { OP_RECV } from '#dist/poll/driver.js';
 import { pattern } from '../bytes.ts';
+import { streamBytes } from '../stream.ts';
 import { until } from '../waiting.ts';
-import { streamBytes } from './raw.ts';
 import type { Rig } from './rig.ts';
 import type { Rows } from './subject.ts';
 

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, connect as nodeConnect, type Socket } from 'node:net';
 import { setTimeout as later } from 'node:timers/promises';
+import { streamBytes } from '../stream.ts';
 import { turns } from '../waiting.ts';
 import type { Rig } from './rig.ts';
 
@@ -83,16 +84,4 @@ export async function fillDirectly(rig: Rig, slot: number, seed = 1): Promise<nu
       await turns(1);
     }
   }
-}
-
-/** Byte `position` of a stream that nobody has to remember. */
-export function streamByte(seed: number, position: number): number {
-  return (Math.imul(position + seed * 7919, 0x9e3779b1) >>> 24) & 0xff;
-}
-
-/** Stages bytes [from, to) of such a stream. */
-export function streamBytes(seed: number, from: number, to: number): Uint8Array {
-  const bytes = new Uint8Array(to - from);
-  for (let i = 0; i < bytes.length; i++) bytes[i] = streamByte(seed, from + i);
-  return bytes;
 }

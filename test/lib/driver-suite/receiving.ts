@@ -3,8 +3,9 @@ import { constants } from 'node:os';
 import { setTimeout as later } from 'node:timers/promises';
 import { OP_RECV } from '#dist/poll/driver.js';
 import { pattern, sameBytes } from '../bytes.ts';
+import { streamBytes } from '../stream.ts';
 import { turns, until } from '../waiting.ts';
-import { streamBytes, withRawPeers, written } from './raw.ts';
+import { withRawPeers, written } from './raw.ts';
 import type { Rows } from './subject.ts';
 
 const { ECANCELED, ECONNRESET } = constants.errno;

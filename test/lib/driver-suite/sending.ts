@@ -4,8 +4,9 @@ import { setTimeout as later } from 'node:timers/promises';
 import { OP_CLOSE, OP_DRAIN, OP_RECV, OP_WRITABLE } from '#dist/poll/driver.js';
 import { pattern, sameBytes } from '../bytes.ts';
 import { collect } from '../raw-peer.ts';
+import { streamBytes } from '../stream.ts';
 import { turns, until } from '../waiting.ts';
-import { fill, fillDirectly, streamBytes, withRawPeers } from './raw.ts';
+import { fill, fillDirectly, withRawPeers } from './raw.ts';
 import type { Rows } from './subject.ts';
 
 const { ECANCELED, ECONNRESET, EPIPE } = constants.errno;

@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict';
+import type { Driver } from '#dist/poll/driver.js';
+import { EpollDriver } from '#dist/poll/drivers/epoll/driver.js';
+import {
+  F_DIRTY,
+  H_DIRTY,
+  H_HOLDS,
+  H_OUT_OFFSET,
+  H_OUT_START,
+  H_SEGMENTS_USED,
+  H_SLOTS,
+  S_FD,
+  S_FLAGS,
+  S_OUT_HEAD,
+  type Sizes,
+  SLOT_SIZE,
+} from '#dist/poll/drivers/epoll/layout.js';
+import { loadNative, type Native } from '#dist/poll/drivers/epoll/native.js';
+import { turns } from './waiting.ts';
+
+/** A driver whose memory a test can look into. */
+export interface Inspected {
+  readonly driver: Driver;
+  /** Asserts that every slot and every block of memory is free again, as soon as the loop has gone round. */
+  assertEmpty(): Promise<void>;
+}
+
+/** epoll with the words that it shares with C. */
+export function inspectedEpoll(sizes: Sizes): Inspected {
+  const native = loadNative();
+  let words = new Int32Array(0);
+  // The functions of a native module cannot be assigned to, and are not enumerable either.
+  const spied: Native = Object.create(native, {
+    start: {
+      value: (shared: ArrayBuffer, slab: ArrayBuffer, onBatch: () => void) => {
+        words = new Int32Array(shared);
+        native.start(shared, slab, onBatch);
+      },
+    },
+  });
+  return {
+    driver: new EpollDriver(spied, sizes),
+    async assertEmpty() {
+      await turns(3);
+      const count = words[H_SLOTS]!;
+      assert.equal(words[H_HOLDS], 0, 'holds');
+      assert.equal(words[H_DIRTY], 0, 'chains');
+      assert.equal(words[H_SEGMENTS_USED], 0, 'segments');
+      assert.equal(words[H_OUT_OFFSET], words[H_OUT_START], 'bytes of the outbound slab');
+      for (let i = 0, at = words.length - count * SLOT_SIZE; i < count; i++, at += SLOT_SIZE) {
+        // Slots that were never used have a descriptor of 0, and no generation either.
+        assert.ok(words[at + S_FD]! <= 0, `slot ${i} has a descriptor`);
+        assert.ok(words[at + S_OUT_HEAD]! <= 0 && !(words[at + S_FLAGS]! & F_DIRTY), `slot ${i} has a chain`);
+      }
+    },
+  };
+}
