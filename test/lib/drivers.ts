@@ -16,6 +16,7 @@ import {
   SLOT_SIZE,
 } from '#dist/poll/drivers/epoll/layout.js';
 import { loadNative, type Native } from '#dist/poll/drivers/epoll/native.js';
+import type { Subject } from './driver-suite.ts';
 import { turns } from './waiting.ts';
 
 /** A driver whose memory a test can look into. */
@@ -53,5 +54,17 @@ export function inspectedEpoll(sizes: Sizes): Inspected {
         assert.ok(words[at + S_OUT_HEAD]! <= 0 && !(words[at + S_FLAGS]! & F_DIRTY), `slot ${i} has a chain`);
       }
     },
+  };
+}
+
+/** epoll for the driver suite, here and in processes of its own. */
+export function epollSubject(name: string, sizes: Sizes): Subject {
+  return {
+    name,
+    harness: new Set(['sockets', 'process']),
+    make: () => new EpollDriver(loadNative(), sizes),
+    source: `import { EpollDriver } from '#dist/poll/drivers/epoll/driver.js';
+      import { loadNative } from '#dist/poll/drivers/epoll/native.js';
+      const driver = new EpollDriver(loadNative(), ${JSON.stringify(sizes)});`,
   };
 }

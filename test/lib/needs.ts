@@ -1,4 +1,14 @@
+import type { Capability } from '#dist/poll/driver.js';
+import { threadPoller } from '#dist/poll/index.js';
+
 /** Why a row is skipped, in the one form that the summary of `npm test` counts by. */
 export function lacks(driver: string, capability: string): string {
   return `${driver} lacks ${capability}`;
+}
+
+/** Options of a test that needs what not every driver can: with a driver that lacks it, it is skipped and counted. */
+export function needs(...capabilities: Capability[]): { skip: string | false } {
+  const { driver } = threadPoller();
+  const missing = capabilities.find((capability) => !driver.capabilities.has(capability));
+  return { skip: missing === undefined ? false : lacks(driver.name, missing) };
 }

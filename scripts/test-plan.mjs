@@ -1,0 +1,80 @@
+// Which test files run on which driver.
+import { existsSync, readdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+/** What no driver has a part in, or what brings its own: run once. Everything else runs on every driver. */
+const INDEPENDENT = [
+  'bufio/',
+  'bytes/',
+  'cli/market',
+  'cli/outbox',
+  'cli/protocol',
+  'compat/',
+  'docs/',
+  'io/',
+  'os/',
+  'poll/driver-fake',
+  'poll/interleavings',
+  'poll/native-file',
+  'sync/',
+];
+
+/** In the name of a file: it is about this driver alone. */
+const DRIVERS = ['epoll', 'portable'];
+
+/** Latency can only be judged by a test that has the machine to itself. */
+const ALONE = ['fairness'];
+
+/** The drivers that run here, and why the others do not. */
+export async function availableDrivers() {
+  const available = [];
+  const missing = [];
+  try {
+    const { loadNative } = await import('../dist/poll/drivers/epoll/native.js');
+    loadNative();
+    available.push('epoll');
+  } catch (error) {
+    missing.push({ driver: 'epoll', why: error.message });
+  }
+  if (existsSync(`${root}dist/poll/drivers/portable/driver.js`)) available.push('portable');
+  return { available, missing };
+}
+
+function testFiles(filters) {
+  return readdirSync(`${root}build/test`, { recursive: true })
+    .map((name) => name.replaceAll('\\', '/'))
+    .filter((name) => name.endsWith('.test.js') && existsSync(source(name)))
+    .filter((name) => filters.length === 0 || filters.some((filter) => name.includes(filter)))
+    .sort();
+}
+
+/** A compiled test whose source is gone is nobody's test any more. */
+function source(name) {
+  return `${root}test/${name.replace(/\.js$/, '.ts')}`;
+}
+
+/** Runs in their order: a driver (null: none in particular), files, and whether they have the machine to themselves. */
+export function plan(filters, drivers, only) {
+  const files = testFiles(filters);
+  const isAlone = (name) => ALONE.some((part) => name.includes(part));
+  const isIndependent = (name) => INDEPENDENT.some((start) => name.startsWith(start));
+  const runs = [];
+  const add = (driver, names) => {
+    for (const alone of [false, true]) {
+      const some = names.filter((name) => isAlone(name) === alone).map((name) => `build/test/${name}`);
+      if (some.length > 0) runs.push({ driver, files: some, alone });
+    }
+  };
+  if (only === null) add(null, files.filter(isIndependent));
+  for (const driver of drivers) {
+    if (only !== null && only !== driver) continue;
+    const others = DRIVERS.filter((name) => name !== driver);
+    add(
+      driver,
+      files.filter((name) => !isIndependent(name) && !others.some((other) => name.includes(other))),
+    );
+  }
+  return runs;
+}
