@@ -56,6 +56,7 @@ void flush(driver_t *driver);
 int32_t flush_slot(driver_t *driver, slot_t *slot, int32_t *unsent);
 void on_readable(uv_poll_t *handle, int status, int events);
 void on_prepare(uv_prepare_t *handle);
+int32_t monotonic_us(void);
 void on_idle(uv_idle_t *handle);
 
 /*

@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-enum { LAYOUT_VERSION = 3 };
+enum { LAYOUT_VERSION = 4 };
 
 /* The header. JavaScript fills in the first six before init; the rest changes all the time. */
 enum {
@@ -28,7 +28,9 @@ enum {
 	H_REFERENCED,   /* whether our handle keeps the event loop alive right now */
 	H_UNSENT,       /* what flushSlot lost when it failed */
 	H_TURN,         /* changes whenever the event loop goes to sleep */
-	H_SIZE = 16
+	H_RAN_FROM,     /* microseconds: since when JavaScript of ours runs in this turn, 0: it did not */
+	H_RAN_FOR,      /* how long that turn went on after it */
+	H_SIZE = 32
 };
 
 /* One completion: what happened to which slot. */

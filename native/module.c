@@ -82,6 +82,7 @@ static napi_value start(napi_env env, napi_callback_info info)
 	driver->dirty = (int32_t *)(driver->segments + driver->header[H_SEGMENTS]);
 	driver->slots = (slot_t *)(driver->dirty + driver->header[H_SLOTS]);
 	driver->slab = slab;
+	driver->header[H_RAN_FROM] = monotonic_us();
 	driver->free_slot = -1;
 	driver->retry = malloc(sizeof *driver->retry * driver->header[H_SLOTS]);
 	driver->poll = handle_of(driver, GOPARK_UV_POLL);

@@ -295,6 +295,21 @@ void on_readable(uv_poll_t *handle, int status, int events)
 	stay_awake(driver);
 }
 
+int32_t monotonic_us(void)
+{
+	return (int32_t)(uint32_t)(monotonic_ns() / 1000);
+}
+
+/* JavaScript reads from here that time has passed, and how long it has kept the loop from sleeping. */
+static void end_turn(int32_t *header)
+{
+	header[H_TURN] = (int32_t)((uint32_t)header[H_TURN] + 1);
+	if (header[H_RAN_FROM] == 0)
+		return;
+	header[H_RAN_FOR] = (int32_t)((uint32_t)monotonic_us() - (uint32_t)header[H_RAN_FROM]);
+	header[H_RAN_FROM] = 0;
+}
+
 /* Right before the loop sleeps: what timers, file callbacks and others wrote since the last round goes out now. */
 void on_prepare(uv_prepare_t *handle)
 {
@@ -314,7 +329,7 @@ void on_prepare(uv_prepare_t *handle)
 		uv_unref((uv_handle_t *)driver->poll);
 		header[H_REFERENCED] = 0;
 	}
-	header[H_TURN] = (int32_t)((uint32_t)header[H_TURN] + 1);
+	end_turn(header);
 }
 
 void on_idle(uv_idle_t *handle)

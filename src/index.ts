@@ -7,9 +7,13 @@ export {
   Goroutine,
   go,
   gosched,
+  type LongHold,
   numGoroutine,
   type RuntimeHooks,
+  type RuntimeStats,
   runtime,
+  type Suspect,
   sleep,
   stack,
+  stats,
 } from './runtime/index.ts';

@@ -2,7 +2,7 @@ import { type Entry, type State, takeCensus } from './census.ts';
 import type { Frame } from './chains.ts';
 import { now } from './clock.ts';
 import { escapeText } from './escape.ts';
-import { isLibrary, shortPath, sourceOf } from './source.ts';
+import { functionName, isLibrary, shortPath, sourceOf } from './source.ts';
 
 /** So many that share everything are still told one by one. */
 const FEW = 3;
@@ -115,8 +115,7 @@ function paragraph(head: string, details: readonly string[], frames: readonly Fr
   const shown = own.length > 0 ? own : frames;
   const lines = [told === '' ? head : `${head}: ${told}`];
   for (const frame of shown.slice(0, MOST_LINES)) {
-    const name = frame.isMain ? 'the main module' : frame.name === '' ? 'anonymous' : frame.name;
-    lines.push(`\tat ${escapeText(name)} (${escapeText(sourceOf(frame))})`);
+    lines.push(`\tat ${escapeText(functionName(frame))} (${escapeText(sourceOf(frame))})`);
   }
   if (shown.length > MOST_LINES) lines.push(`\t... ${shown.length - MOST_LINES} more`);
   return lines.join('\n');

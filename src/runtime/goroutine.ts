@@ -3,6 +3,7 @@ import { guard } from './guard.ts';
 import { park } from './park.ts';
 import { enroll, setRunning, strike } from './registry.ts';
 import { originOf } from './site.ts';
+import { turnNow } from './turns.ts';
 
 let lastId = 0;
 
@@ -131,6 +132,7 @@ export class Goroutine<T = unknown> {
   start(fn: (...args: never[]) => unknown, args: unknown[]): void {
     guard();
     enroll(this);
+    turnNow();
     queueMicrotask(() => this.run(fn as (...args: unknown[]) => unknown, args));
   }
 
@@ -138,6 +140,8 @@ export class Goroutine<T = unknown> {
     try {
       setRunning(this);
       const result = fn(...args);
+      // While the watchdog watches closely, this shows who held the loop before its first await.
+      turnNow();
       setRunning(null);
       if (result instanceof Promise) {
         // One bound function for both outcomes, no closure: it lives as long as the goroutine does.
@@ -169,6 +173,9 @@ export class Goroutine<T = unknown> {
   }
 
   private end(outcome: Outcome): void {
+    setRunning(this);
+    turnNow();
+    setRunning(null);
     strike(this);
     this.some.outcome = outcome;
     if (this.some.done !== null) this.settle(outcome);

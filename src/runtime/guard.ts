@@ -1,6 +1,7 @@
 import { installDeadlockDetection } from './deadlock.ts';
 import { installSignals } from './signals.ts';
 import { atFirstWait } from './waits.ts';
+import { installWatchdog } from './watchdog.ts';
 
 let guarding = false;
 
@@ -10,6 +11,7 @@ export function guard(): void {
   guarding = true;
   installSignals();
   installDeadlockDetection();
+  installWatchdog();
 }
 
 atFirstWait(guard);

@@ -1,5 +1,6 @@
 import type { Goroutine } from './goroutine.ts';
 import { dumpOn, dumpsOnQuit, setDumpsOnQuit } from './signals.ts';
+import { getHoldHook, getHoldLimit, type HoldHook, setHoldHook, setHoldLimit } from './watchdog.ts';
 
 /** Settings of this thread's runtime, and what it tells the program. */
 export interface RuntimeHooks {
@@ -13,6 +14,16 @@ export interface RuntimeHooks {
    * the process ends with exit code 2. So it does, with a report of both, when the hook itself throws.
    */
   onPanic: ((error: unknown, goroutine: Goroutine) => void) | null;
+  /**
+   * For how many milliseconds a goroutine may hold the event loop before the watchdog tells. Default 100 (or what
+   * the environment variable `GOPARK_HOLD_LIMIT` says), 0: never. Holds are counted in `stats()`.
+   */
+  holdLimit: number;
+  /**
+   * Told of every such hold, at most one a second that nobody in particular is suspected of. `null`, the default: a
+   * line on stderr, once for each creation site.
+   */
+  onHold: HoldHook;
   /**
    * Whether a program that would end while goroutines still wait for channels, locks or wait groups ends with a dump
    * and exit code 2 instead. Default true. Goroutines that are `unref`ed do not count.
@@ -46,6 +57,18 @@ export interface RuntimeHooks {
 export const runtime: RuntimeHooks = {
   onError: null,
   onPanic: null,
+  get holdLimit() {
+    return getHoldLimit();
+  },
+  set holdLimit(ms: number) {
+    setHoldLimit(ms);
+  },
+  get onHold() {
+    return getHoldHook();
+  },
+  set onHold(hook: HoldHook) {
+    setHoldHook(hook);
+  },
   detectDeadlock: true,
   get dumpOnQuit() {
     return dumpsOnQuit();

@@ -15,6 +15,17 @@ export function sourceOf({ file, line, column }: Frame): string {
   return `${shortPath(originalSource)}:${originalLine + 1}:${originalColumn + 1}`;
 }
 
+/** The innermost function that is not ours, and where it stands: `parse (session.ts:40:7)`. '': there is none. */
+export function placeOf(frames: readonly Frame[]): string {
+  const frame = frames.find((one) => !isLibrary(one));
+  return frame === undefined ? '' : `${functionName(frame)} (${sourceOf(frame)})`;
+}
+
+export function functionName({ isMain, name }: Frame): string {
+  if (isMain) return 'the main module';
+  return name === '' ? 'anonymous' : name;
+}
+
 /** A path, or a path with a position, as short as it is still unique: relative to the working directory. */
 export function shortPath(site: string): string {
   let path = site;

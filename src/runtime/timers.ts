@@ -1,4 +1,5 @@
 import { now } from './clock.ts';
+import { enterTurn } from './turns.ts';
 
 /** The longest delay that the event loop's own timer takes; longer ones are armed in pieces. */
 const LONGEST_DELAY = 2 ** 31 - 1;
@@ -67,6 +68,7 @@ export class TimerHeap {
     this.#alarmAt = Number.POSITIVE_INFINITY;
     this.rings++;
     const instant = now();
+    enterTurn(instant);
     const due: Timer[] = [];
     while (this.#heap.length > 0 && this.#heap[0]!.when <= instant) due.push(this.#take(0));
     for (const timer of due) timer.index = DUE;

@@ -2,7 +2,7 @@
  * The memory that TypeScript and C share, as native/layout.h describes it: int32 words in the order header,
  * completions, segments, dirty list, slots. The two files change together, and `LAYOUT_VERSION` with them.
  */
-export const LAYOUT_VERSION = 3;
+export const LAYOUT_VERSION = 4;
 
 export const H_VERSION = 0;
 export const H_SLOTS = 1;
@@ -19,8 +19,9 @@ export const H_DIRTY = 11;
 export const H_HOLDS = 12;
 export const H_REFERENCED = 13;
 export const H_UNSENT = 14;
+/** This and the two words behind it are the runtime's: see turns.ts there. */
 export const H_TURN = 15;
-export const H_SIZE = 16;
+export const H_SIZE = 32;
 
 export const COMPLETION_SIZE = 8;
 export const C_KIND = 0;
