@@ -41,7 +41,9 @@ async function receiveByAttempts(
       bytes = p.subarray(10, 10 + touched);
     } else {
       received = driver.tryReceive(slot, most);
-      bytes = driver.slab.slice(driver.receivedAt, driver.receivedAt + Math.max(0, received));
+      bytes = new Uint8Array(
+        driver.slab.subarray(driver.receivedAt, driver.receivedAt + Math.max(0, received)),
+      );
     }
     assert.ok(received <= most, `${received} of at most ${most}`);
     if (received === -EAGAIN) {
@@ -145,7 +147,8 @@ export const attempts: Rows = (row) => {
         const received = rig.mayAttempt(b) ? rig.driver.tryReceive(b, 128) : -EAGAIN;
         if (surely) assert.equal(received, -EAGAIN, 'it said that there was nothing');
         if (received > 0) {
-          parts.push(rig.driver.slab.slice(rig.driver.receivedAt, rig.driver.receivedAt + received));
+          const { slab, receivedAt } = rig.driver;
+          parts.push(new Uint8Array(slab.subarray(receivedAt, receivedAt + received)));
           total += received;
         } else {
           const { bytes, result } = await rig.recv(b);

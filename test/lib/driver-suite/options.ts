@@ -9,7 +9,7 @@ const { ENOTSUP } = constants.errno;
 
 /** Options that come with a capability: without it they are refused with ENOTSUP, and do nothing. */
 const OPTIONAL: readonly (readonly [Capability, SocketOption, number, number?])[] = [
-  ['linger', 'linger', 1, 0],
+  ['linger', 'linger', 1, 5],
   ['bufferSizes', 'readBuffer', 32_768],
   ['bufferSizes', 'writeBuffer', 32_768],
   ['keepAliveInterval', 'keepAliveInterval', 7],
@@ -66,9 +66,11 @@ export const options: Rows = (row) => {
     });
   });
 
-  row('linger 0: close resets', ['sockets', 'linger'], async (rig) => {
+  row('linger 0, where it is taken: close resets', ['sockets'], async (rig) => {
     await withRawPeers(rig, async (slot, raw) => {
-      assert.equal(rig.driver.setOption(slot, 'linger', 1, 0), 0);
+      const result = rig.driver.setOption(slot, 'linger', 1, 0);
+      assert.ok(result === 0 || (result === -ENOTSUP && !rig.has('linger')), String(result));
+      if (result !== 0) return;
       const failed = once(raw, 'error') as Promise<[NodeJS.ErrnoException]>;
       raw.resume();
       await rig.close(slot);

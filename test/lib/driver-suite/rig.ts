@@ -108,7 +108,8 @@ export class Rig implements CompletionReceiver {
   complete(op: Op, slot: number, generation: number, result: number, offset: number, more: boolean): void {
     let bytes = NO_BYTES;
     if (op === OP_RECV && result > 0) {
-      bytes = this.checked.slab.slice(offset, offset + result);
+      // Not `slice`: of one of Node's Buffers that is no copy.
+      bytes = new Uint8Array(this.checked.slab.subarray(offset, offset + result));
       if (bytes.length < result)
         this.checked.violations.push(`${result} bytes at ${offset}: outside the slab`);
     }
