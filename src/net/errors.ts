@@ -90,8 +90,8 @@ export class OpError extends IOError {
  * ```
  */
 export class DeadlineExceededError extends OpError {
-  constructor(details: OpDetails) {
-    super('ERR_DEADLINE_EXCEEDED', 'i/o timeout', details);
+  constructor(details: OpDetails, reason = 'i/o timeout') {
+    super('ERR_DEADLINE_EXCEEDED', reason, details);
   }
 
   override get timeout(): boolean {
@@ -128,13 +128,78 @@ export class AddrError extends IOError {
   }
 }
 
-/** A name that could not be resolved. `code` is the resolver's, `ENOTFOUND` for instance. */
+/**
+ * No address of a host answered. `errors` holds one error for each address that was tried, in the order of the
+ * tries; `code` and `cause` are those of the first. The message names them all.
+ *
+ * @example
+ * ```ts
+ * import { DialError, dial } from 'gopark/net';
+ *
+ * await dial('tcp', 'localhost:1').catch((error) => {
+ *   if (error instanceof DialError) for (const each of error.errors) console.log(String(each.addr), each.code);
+ * });
+ * ```
+ */
+export class DialError extends OpError {
+  readonly errors: readonly OpError[];
+
+  constructor(errors: readonly OpError[], details: OpDetails) {
+    const [first] = errors;
+    super(first!.code, `no address answered: ${listed(errors)}`, {
+      ...details,
+      cause: first,
+      ...(first!.errno === undefined ? {} : { errno: first!.errno }),
+      ...(first!.syscall === undefined ? {} : { syscall: first!.syscall }),
+    });
+    this.errors = errors;
+  }
+}
+
+/** Errors of several addresses in one line. */
+export function listed(errors: readonly OpError[]): string {
+  return errors
+    .map(({ addr, code, message }) => `${addr} ${message.split(': ').at(-1)} (${code})`)
+    .join(', ');
+}
+
+const TEMPORARY: ReadonlySet<string> = new Set(['EAI_AGAIN', 'ETIMEOUT', 'ESERVFAIL', 'ECONNREFUSED']);
+
+/**
+ * A name that could not be resolved. `code` is the resolver's: `ENOTFOUND`, `EAI_AGAIN`, `ETIMEOUT` for instance.
+ * Go: `net.DNSError`.
+ *
+ * @example
+ * ```ts
+ * import { DNSError, lookupHost } from 'gopark/net';
+ *
+ * await lookupHost('no-such-host.invalid').catch((error) => {
+ *   if (error instanceof DNSError) console.log(error.hostname, error.isNotFound);
+ * });
+ * ```
+ */
 export class DNSError extends IOError {
+  /** The name, or the address, that was looked up. */
   readonly hostname: string;
 
   constructor(hostname: string, code: string, cause: unknown) {
-    super(code, `lookup ${JSON.stringify(hostname)}: ${code}`, { cause });
+    super(code, `lookup ${JSON.stringify(hostname)}: ${code}`, cause === undefined ? undefined : { cause });
     this.hostname = hostname;
+  }
+
+  /** Whether there is no such name, or none with what was asked for. */
+  get isNotFound(): boolean {
+    return this.code === 'ENOTFOUND' || this.code === 'ENODATA' || this.code === 'ENONAME';
+  }
+
+  /** Whether the same question may well be answered later. */
+  get isTemporary(): boolean {
+    return TEMPORARY.has(this.code);
+  }
+
+  /** Whether no server answered in time. */
+  override get timeout(): boolean {
+    return this.code === 'ETIMEOUT' || super.timeout;
   }
 }
 

@@ -4,9 +4,10 @@ import { checkCount } from '../io/arguments.ts';
 import { threadPoller } from '../poll/index.ts';
 import { TCPAddr } from './addr.ts';
 import { AddrError, OpError, operationError, UnsupportedError } from './errors.ts';
-import { parsePort, splitHostPort } from './host-port.ts';
+import { splitHostPort } from './host-port.ts';
 import { applyOptions, connSettings, type TCPOptions } from './options.ts';
-import { lookup } from './resolve.ts';
+import { defaultResolver } from './resolver.ts';
+import { portOf } from './services.ts';
 import { TCPListener } from './tcp-listener.ts';
 
 /** Options of `listen`; those of TCPOptions are for the connections it accepts. */
@@ -51,7 +52,9 @@ async function bindAddress(network: TCPNetwork, host: string): Promise<{ host: s
     }
     return { host, dual: network === 'tcp' && host === '::' };
   }
-  const found = await lookup(network, host);
+  const found = await defaultResolver.lookupHost(host, {
+    family: network === 'tcp4' ? 4 : network === 'tcp6' ? 6 : 0,
+  });
   // One address, IPv4 where there is one: as in Go.
   return { host: found.find((address) => !isIPv6(address)) ?? found[0]!, dual: false };
 }
@@ -80,7 +83,7 @@ export async function listen(
 ): Promise<TCPListener> {
   checkNetwork('listen', network);
   const { host, port: portText } = splitHostPort(address);
-  const port = parsePort(portText, address);
+  const port = portOf(network, portText, address);
   const settings = connSettings(options);
   const backlog = options.backlog ?? defaultBacklog();
   checkCount(backlog, 'backlog', 1);

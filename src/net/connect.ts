@@ -1,0 +1,71 @@
+import type { Poller } from '../poll/index.ts';
+import { TCPAddr } from './addr.ts';
+import { OpError, operationError } from './errors.ts';
+import { applyOptions, type ConnSettings, type TCPOptions } from './options.ts';
+import { TCPConn } from './tcp-conn.ts';
+
+/** A numeric end to connect to or from. */
+export interface Endpoint {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** What all tries of one dial have in common. */
+export interface ConnectPlan {
+  /** As it was asked for. */
+  readonly network: string;
+  readonly poller: Poller;
+  readonly settings: ConnSettings;
+  readonly options: TCPOptions;
+  readonly local: Endpoint | null;
+}
+
+/** As in Go: how often a connection to oneself is given up for another try. */
+const SELF_CONNECTS = 2;
+
+async function connectOnce(
+  plan: ConnectPlan,
+  to: Endpoint,
+  signal: AbortSignal | undefined,
+): Promise<TCPConn> {
+  const { poller, network, local } = plan;
+  const details = {
+    op: 'dial',
+    net: network,
+    source: local === null ? null : new TCPAddr(local.host, local.port),
+    addr: new TCPAddr(to.host, to.port),
+  };
+  const slot = poller.driver.connect(to.host, to.port, local);
+  if (slot < 0) throw operationError(-slot, details);
+  const conn = new TCPConn(poller, slot, plan.settings, null);
+  try {
+    await conn.fd.connected(signal);
+    const failed = applyOptions(poller, slot, plan.options);
+    if (failed !== 0) throw conn.error('dial', failed);
+    // While the socket knows: later the peer may have gone.
+    void conn.remoteAddr;
+    return conn;
+  } catch (error) {
+    conn.closeNow();
+    if (!(error instanceof OpError) || error.errno === undefined) throw error;
+    throw operationError(-error.errno, details);
+  }
+}
+
+/** A port of the system's choice can be the very port that is dialled: then the socket connects to itself. */
+function isSelf({ localAddr, remoteAddr }: TCPConn): boolean {
+  return localAddr.port === remoteAddr.port && localAddr.host === remoteAddr.host;
+}
+
+/** Connects to one numeric address; the connection is closed when anything goes wrong. */
+export async function connect(
+  plan: ConnectPlan,
+  to: Endpoint,
+  signal: AbortSignal | undefined,
+): Promise<TCPConn> {
+  for (let again = SELF_CONNECTS; ; again--) {
+    const conn = await connectOnce(plan, to, signal);
+    if (again === 0 || (plan.local?.port ?? 0) !== 0 || !isSelf(conn)) return conn;
+    conn.closeNow();
+  }
+}
