@@ -50,6 +50,10 @@ slot_t *slot_argument(driver_t *driver, napi_env env, napi_value value);
 extern const napi_property_descriptor descriptor_functions[];
 extern const size_t descriptor_function_count;
 
+/* file.c: files, by Node's descriptors. */
+extern const napi_property_descriptor file_functions[];
+extern const size_t file_function_count;
+
 /* poller.c: the tight loops. */
 void collect(driver_t *driver);
 void flush(driver_t *driver);

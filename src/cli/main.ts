@@ -4,10 +4,12 @@ import { IOError } from '../io/index.ts';
 import { escapeText } from '../runtime/escape.ts';
 import { gatewayCommand } from './gateway/command.ts';
 import { UsageError } from './gateway/options.ts';
+import { journalCommand } from './journal/command.ts';
 
 const usage = `gopark <command>
 
   gateway    a market-data and order gateway; gopark gateway --help
+  journal    print a gateway's journal: gopark journal cat FILE
   version    print the version
   help       print this`;
 
@@ -16,6 +18,8 @@ async function main(args: string[]): Promise<number> {
   switch (command) {
     case 'gateway':
       return gatewayCommand(rest);
+    case 'journal':
+      return journalCommand(rest);
     case 'version':
     case '--version': {
       const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));

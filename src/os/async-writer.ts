@@ -196,23 +196,28 @@ export class AsyncWriter implements Writer, Closer, AsyncDisposable {
     return this.#tryTake(p, false);
   }
 
-  /** Whether the queue takes nothing now, but for a first write. */
-  get full(): boolean {
-    return this.#room.first !== undefined || this.#queued >= this.#capacity;
+  /** How many bytes the queue takes now; 0 when others wait. */
+  get available(): number {
+    return this.#room.first === undefined ? Math.max(0, this.#capacity - this.#queued) : 0;
   }
 
-  /** Resolves when there may be room in the queue. Takes none of it: try, and wait again. */
-  async waitWritable(options?: FileCallOptions): Promise<void> {
+  /**
+   * Resolves when the queue takes `length` bytes, or is empty. That takes no room: try, and wait again. `length` is
+   * at least 1.
+   */
+  async waitWritable(length = 1, options?: FileCallOptions): Promise<void> {
+    checkCount(length, 'length', 1);
     this.#mustWork();
-    if (this.full) await this.#room.wait(null, false, options?.signal);
+    if (this.#room.first === undefined && this.#fits(length)) return;
+    await this.#room.wait(length, false, options?.signal);
   }
 
   #tryTake(p: Uint8Array, plain: boolean): Commit | null {
-    return this.#room.first === undefined && this.#fits(p) ? this.#take(p, plain) : null;
+    return this.#room.first === undefined && this.#fits(p.length) ? this.#take(p, plain) : null;
   }
 
-  #fits(p: Uint8Array): boolean {
-    return this.#queued + p.length <= this.#capacity || this.#queued === 0;
+  #fits(length: number): boolean {
+    return this.#queued + length <= this.#capacity || this.#queued === 0;
   }
 
   #take(p: Uint8Array, plain: boolean): Commit {
@@ -239,9 +244,9 @@ export class AsyncWriter implements Writer, Closer, AsyncDisposable {
   /** Lets in who waits for room, as far as there is some. */
   #admit(): void {
     for (let wait = this.#room.first; wait !== undefined; wait = this.#room.first) {
-      const { bytes, plain } = wait;
-      if (bytes === null ? this.#queued >= this.#capacity : !this.#fits(bytes)) return;
-      this.#room.succeed(wait, bytes === null ? null : this.#take(bytes, plain));
+      const { wanted, plain } = wait;
+      if (!this.#fits(typeof wanted === 'number' ? wanted : wanted.length)) return;
+      this.#room.succeed(wait, typeof wanted === 'number' ? null : this.#take(wanted, plain));
     }
   }
 
@@ -250,7 +255,7 @@ export class AsyncWriter implements Writer, Closer, AsyncDisposable {
   #wake(): void {
     if (this.#draining) return;
     this.#draining = true;
-    go(this.#drainer).unref();
+    go(this.#drainer).unref().markInternal();
   }
 
   async #drain(): Promise<void> {

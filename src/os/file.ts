@@ -22,6 +22,8 @@ import {
 } from '../io/index.ts';
 import { resolvedCount } from '../io/resolved.ts';
 import { seekTarget } from '../io/seek.ts';
+import { findNative } from '../poll/drivers/epoll/native.ts';
+import { EAGAIN, errnoMessage, errnoName } from '../poll/errno.ts';
 import { park } from '../runtime/park.ts';
 import { aborted, ClosedError, type PathDetails, PathError, pathError } from './errors.ts';
 import { FileInfo } from './file-info.ts';
@@ -334,6 +336,23 @@ export class File
   /** The same for the bytes, and the length where they need it: what a journal wants. */
   datasync(options?: FileCallOptions): Promise<void> {
     return this.#simple<void>('datasync', (callback) => fs.fdatasync(this.fd, callback), options?.signal);
+  }
+
+  /**
+   * Takes the file's lock, for as long as it is open: false when another open file has it, here or in another
+   * process. The end of the process gives it back, however it ends. Only who asks is kept out.
+   *
+   * @throws PathError; `ERR_UNSUPPORTED` where gopark's native part does not run.
+   */
+  tryLock(): boolean {
+    this.#mustBeOpen('lock');
+    const found = findNative();
+    if ('why' in found) throw new PathError('ERR_UNSUPPORTED', found.why, this.#details('lock'));
+    const result = found.native.lock(this.fd);
+    if (result === 0) return true;
+    if (result === -EAGAIN) return false;
+    const details = { ...this.#details('lock'), errno: result, syscall: 'flock' };
+    throw new PathError(errnoName(-result), errnoMessage(-result), details);
   }
 
   // Closing

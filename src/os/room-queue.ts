@@ -1,16 +1,16 @@
 import type { Commit } from './commit.ts';
 import { FileWait } from './waiting.ts';
 
-/** Somebody who waits for room: with bytes that are taken when there is, or (null) only to be told. */
+/** Somebody who waits for room: with bytes that are taken when there is, or with a count only to be told. */
 export class RoomWait extends FileWait<Commit | null> {
   readonly #queue: Set<RoomWait>;
-  readonly bytes: Uint8Array | null;
+  readonly wanted: Uint8Array | number;
   readonly plain: boolean;
 
-  constructor(queue: Set<RoomWait>, path: string, bytes: Uint8Array | null, plain: boolean) {
+  constructor(queue: Set<RoomWait>, path: string, wanted: Uint8Array | number, plain: boolean) {
     super('write', path);
     this.#queue = queue;
-    this.bytes = bytes;
+    this.wanted = wanted;
     this.plain = plain;
   }
 
@@ -33,8 +33,8 @@ export class RoomQueue {
     return undefined;
   }
 
-  wait(bytes: Uint8Array | null, plain: boolean, signal: AbortSignal | undefined): Promise<Commit | null> {
-    const wait = new RoomWait(this.#queue, this.#path, bytes, plain);
+  wait(wanted: Uint8Array | number, plain: boolean, signal: AbortSignal | undefined): Promise<Commit | null> {
+    const wait = new RoomWait(this.#queue, this.#path, wanted, plain);
     this.#queue.add(wait);
     return wait.start(signal);
   }

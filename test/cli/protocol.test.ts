@@ -13,8 +13,11 @@ describe('gateway: parseLine', () => {
     ['SUB A', { kind: 'subscribe', symbols: ['A'] }],
     ['SUB A,B-1,C_2.X', { kind: 'subscribe', symbols: ['A', 'B-1', 'C_2.X'] }],
     ['UNSUB A', { kind: 'unsubscribe', symbols: ['A'] }],
-    ['ORD 7 BUY A 1 2', { kind: 'order', id: '7' }],
-    ['ORD a_b-C SELL 0123456789ABCDEF 999999999999 0.00000001', { kind: 'order', id: 'a_b-C' }],
+    ['ORD 7 BUY A 1 2', { kind: 'order', id: '7', order: '7 BUY A 1 2' }],
+    [
+      'ORD a_b-C SELL 0123456789ABCDEF 999999999999 0.00000001',
+      { kind: 'order', id: 'a_b-C', order: 'a_b-C SELL 0123456789ABCDEF 999999999999 0.00000001' },
+    ],
     ['FEED A 0.5', { kind: 'feed', symbol: 'A', price: '0.5' }],
   ] as const) {
     test(line, () => assert.deepEqual(parseLine(latin(line)), request));

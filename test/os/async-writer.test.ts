@@ -82,7 +82,7 @@ describe('AsyncWriter', () => {
     await writer.write(text('0123456'));
     assert.equal(writer.tryWrite(text('789abc')), false);
     assert.equal(writer.tryWrite(text('789')), true);
-    assert.equal(writer.full, true);
+    assert.equal(writer.available, 0);
     const waiting = [text('A'), text('a long one, longer than the queue'), text('B')].map((p) =>
       watch(writer.write(p)),
     );

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { escapeText } from '../../runtime/escape.ts';
 import { demoOptions, parseDemo, runDemo } from '../demo/index.ts';
 import { descriptorShortage } from '../lib/descriptor-limit.ts';
 import { keepHeapSmall } from '../lib/heap.ts';
@@ -25,6 +26,7 @@ export async function gatewayCommand(args: string[]): Promise<number> {
   });
   const gateway = await Gateway.start(options);
   console.log(`listening on ${gateway.addr}`);
+  if (gateway.report !== null) console.log(escapeText(gateway.report));
   const signal = await stopped;
   console.log(`${signal}: draining ${gateway.counters.connections} connections`);
   const cutOff = await gateway.shutdown();

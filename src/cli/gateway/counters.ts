@@ -17,6 +17,8 @@ export interface Counters {
   resets: number;
   symbols: number;
   subscriptions: number;
+  /** Orders that were rejected because the journal failed. */
+  notJournaled: number;
 }
 
 export function newCounters(): Counters {
@@ -36,5 +38,6 @@ export function newCounters(): Counters {
     resets: 0,
     symbols: 0,
     subscriptions: 0,
+    notJournaled: 0,
   };
 }

@@ -1,33 +1,54 @@
 import { IOError } from '../../io/index.ts';
 import { listen, type TCPAddr, type TCPConn, type TCPListener } from '../../net/index.ts';
+import { ClosedError } from '../../os/index.ts';
 import { go, sleep } from '../../runtime/index.ts';
 import { type Counters, newCounters } from './counters.ts';
+import type { Journal } from './journal/journal.ts';
+import { describeRecovery, openJournal } from './journal/open.ts';
+import { JournalTrouble } from './journal/trouble.ts';
 import { Market } from './market.ts';
 import type { GatewayOptions } from './options.ts';
 import { Session } from './session.ts';
 
 const REFUSAL = Buffer.from('ERR too many connections\n', 'latin1');
 
+type OpenedJournal = Awaited<ReturnType<typeof openJournal>>;
+
 /** The market-data and order gateway: see docs/gateway.md. */
 export class Gateway {
   readonly options: GatewayOptions;
   readonly counters: Counters = newCounters();
   readonly market: Market;
+  /** Where orders are kept; null: nowhere. */
+  readonly journal: Journal | null;
+  /** What was found in the journal, for the operator. */
+  readonly report: string | null;
+  readonly #trouble = new JournalTrouble();
   readonly #listener: TCPListener;
   readonly #sessions = new Set<Session>();
   readonly #perAddress = new Map<string, number>();
-  #sequence = 0;
+  #sequence: number;
 
-  private constructor(options: GatewayOptions, listener: TCPListener) {
+  private constructor(options: GatewayOptions, listener: TCPListener, opened: OpenedJournal | null) {
     this.options = options;
+    this.journal = opened?.journal ?? null;
+    this.report = opened === null ? null : describeRecovery(options.journal!.path, opened.recovered);
+    this.#sequence = (opened?.recovered.nextSequence ?? 1) - 1;
     this.market = new Market(options.maxSymbols, this.counters);
     this.#listener = listener;
   }
 
-  /** Listens, and serves until `shutdown`. Rejects when it cannot listen. */
+  /** Recovers the journal, listens, and serves until `shutdown`. Rejects when one of these cannot be. */
   static async start(options: GatewayOptions): Promise<Gateway> {
-    const listener = await listen('tcp', options.address, { closeTimeout: options.drainTimeout });
-    const gateway = new Gateway(options, listener);
+    const opened = options.journal === null ? null : await openJournal(options.journal);
+    let listener: TCPListener;
+    try {
+      listener = await listen('tcp', options.address, { closeTimeout: options.drainTimeout });
+    } catch (error) {
+      await opened?.journal.close();
+      throw error;
+    }
+    const gateway = new Gateway(options, listener, opened);
     go(() => listener.serve((conn) => gateway.#serve(conn)));
     return gateway;
   }
@@ -39,6 +60,18 @@ export class Gateway {
   /** The number of an accepted order. */
   nextSequence(): number {
     return ++this.#sequence;
+  }
+
+  /** What became of an order that the journal took; null: it is kept. */
+  journaled(failure: unknown): void {
+    if (failure === null) {
+      this.counters.orders++;
+      return;
+    }
+    this.counters.rejects++;
+    this.counters.notJournaled++;
+    // At a shutdown there is nobody left to be told.
+    if (!(failure instanceof ClosedError)) this.#trouble.report(failure);
   }
 
   #serve(conn: TCPConn): Promise<void> {
@@ -100,6 +133,7 @@ export class Gateway {
     await finished;
     inTime.abort();
     await timeout;
+    await this.journal?.close();
     return cutOff;
   }
 }

@@ -1,4 +1,8 @@
 import type { ParseArgsConfig } from 'node:util';
+import { type JournalOptions, journalArguments, journalOptions, journalUsage } from './journal/options.ts';
+import { parseCount } from './usage.ts';
+
+export { parseCount, UsageError } from './usage.ts';
 
 /** Limits and times of a gateway. Times are milliseconds. */
 export interface GatewayOptions {
@@ -24,6 +28,8 @@ export interface GatewayOptions {
   maxErrors: number;
   /** How long a shutdown waits for what is still to be sent. */
   drainTimeout: number;
+  /** Where orders are kept before they are acknowledged; null: nowhere. */
+  journal: JournalOptions | null;
 }
 
 export const defaultOptions: GatewayOptions = {
@@ -39,6 +45,7 @@ export const defaultOptions: GatewayOptions = {
   maxSymbols: 10_000,
   maxErrors: 16,
   drainTimeout: 5000,
+  journal: null,
 };
 
 /** The command line's name of each numeric option. */
@@ -59,25 +66,16 @@ const NAMES = {
 /** For parseArgs. */
 export const gatewayArguments = {
   listen: { type: 'string' },
+  ...journalArguments,
   ...(Object.fromEntries(Object.keys(NAMES).map((name) => [name, { type: 'string' }])) as {
     [name in keyof typeof NAMES]: { type: 'string' };
   }),
 } as const satisfies NonNullable<ParseArgsConfig['options']>;
 
-/** A bad command line: its message is for the user. */
-export class UsageError extends Error {}
-
-/** A whole number of at least 1 as somebody typed it. */
-export function parseCount(name: string, text: string): number {
-  if (!/^\d{1,9}$/.test(text) || Number(text) < 1) {
-    throw new UsageError(`--${name}: expected a whole number of at least 1, got ${JSON.stringify(text)}`);
-  }
-  return Number(text);
-}
-
 export function gatewayOptions(values: Record<string, unknown>): GatewayOptions {
   const options = { ...defaultOptions };
   if (typeof values.listen === 'string') options.address = values.listen;
+  options.journal = journalOptions(values);
   for (const [name, key] of Object.entries(NAMES)) {
     const text = values[name];
     if (typeof text === 'string') options[key] = parseCount(name, text);
@@ -99,5 +97,7 @@ export const gatewayUsage = `gopark gateway [options]    a market-data and order
   --max-symbols n           of the whole market                      (${defaultOptions.maxSymbols})
   --max-errors n            malformed lines before a connection ends (${defaultOptions.maxErrors})
   --drain-timeout ms        for the last bytes at shutdown           (${defaultOptions.drainTimeout})
+
+${journalUsage}
 
   --demo                    put it under load from a second process, and end`;

@@ -1,8 +1,8 @@
-/** One line of a client, understood. `error` and `reject` carry what the client is told. */
+/** One line of a client, understood. `error` and `reject` carry what the client is told, `order` the line's words. */
 export type Request =
   | { kind: 'subscribe'; symbols: string[] }
   | { kind: 'unsubscribe'; symbols: string[] }
-  | { kind: 'order'; id: string }
+  | { kind: 'order'; id: string; order: string }
   | { kind: 'feed'; symbol: string; price: string }
   | { kind: 'ping' }
   | { kind: 'stats' }
@@ -26,7 +26,7 @@ export function parseLine(line: Uint8Array): Request {
   const words = text.split(' ');
   switch (words[0]) {
     case 'ORD':
-      return parseOrder(words);
+      return parseOrder(words, text);
     case 'FEED':
       return parseFeed(words);
     case 'SUB':
@@ -47,7 +47,7 @@ function error(reason: string): Request {
   return { kind: 'error', reason };
 }
 
-function parseOrder(words: string[]): Request {
+function parseOrder(words: string[], text: string): Request {
   if (words.length !== 6) return error('expected ORD <id> <BUY|SELL> <SYM> <qty> <price>');
   const [, id, side, symbol, quantity, price] = words as [string, string, string, string, string, string];
   if (!ORDER_ID.test(id)) return error('bad order id');
@@ -56,7 +56,7 @@ function parseOrder(words: string[]): Request {
   if (!SYMBOL.test(symbol)) return reject('bad symbol');
   if (!AMOUNT.test(quantity)) return reject('bad quantity');
   if (!AMOUNT.test(price)) return reject('bad price');
-  return { kind: 'order', id };
+  return { kind: 'order', id, order: text.slice('ORD '.length) };
 }
 
 function parseFeed(words: string[]): Request {

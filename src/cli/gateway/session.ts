@@ -2,6 +2,7 @@ import { ClosedError, DeadlineExceededError, OpError, type TCPConn } from '../..
 import { spend } from '../../runtime/budget.ts';
 import { go, gosched } from '../../runtime/index.ts';
 import type { Gateway } from './gateway.ts';
+import { Answers } from './journal/answers.ts';
 import { splitLines } from './line-splitter.ts';
 import { lingeringClose } from './lingering-close.ts';
 import type { Topic } from './market.ts';
@@ -19,7 +20,11 @@ interface Pause {
   readonly turn: Promise<void> | null;
   /** What came already and has not been answered. */
   readonly rest: Uint8Array | null;
+  /** The gateway ends the session then. */
+  readonly ends: boolean;
 }
+
+type Feed = Extract<Request, { kind: 'feed' }>;
 
 /**
  * One client: a goroutine that reads lines and answers them. There are tens of thousands of these, so that its
@@ -31,6 +36,8 @@ export class Session {
   #topics: Topic[] | null = null;
   #carry: Uint8Array | null = null;
   #outbox: Outbox | null = null;
+  /** Replies that wait for the journal. */
+  #pending: Promise<void> | null = null;
   #errors = 0;
 
   constructor(gateway: Gateway, conn: TCPConn) {
@@ -70,6 +77,9 @@ export class Session {
 
   /** Answers what there is. `null`: all of it; else whether the session goes on, once others have had their turn. */
   private read(): Promise<boolean> | null {
+    if (this.journalIsFull) {
+      return this.catchUp({ turn: this.#gateway.journal!.waitForRoom(), rest: null, ends: false });
+    }
     for (let n = this.conn.tryRead(shared); n !== undefined; n = this.conn.tryRead(shared)) {
       if (n === null) return this.finishSending();
       const next = this.received(this.#carry, shared.subarray(0, n));
@@ -85,9 +95,11 @@ export class Session {
   }
 
   /** Answers lines until there are none, others must have a turn, or the peer does not take the answers. */
-  private received(carry: Uint8Array | null, bytes: Uint8Array): Pause | 'end' | null {
-    const { options, counters, market } = this.#gateway;
+  private received(carry: Uint8Array | null, bytes: Uint8Array): Pause | null {
+    const { options, counters, market, journal } = this.#gateway;
     let replies = '';
+    let answers = null as Answers | null;
+    let feed = null as Feed | null;
     let turn = null as Promise<void> | null;
     let stopped = false as boolean;
     const linesBefore = counters.lines;
@@ -96,40 +108,90 @@ export class Session {
       const request = parseLine(line);
       if (request.kind === 'feed') {
         // Replies in the order of their lines, also beside a tick that this very line causes.
-        if (replies !== '') this.reply(Buffer.from(replies, 'latin1'));
+        if (answers !== null) {
+          feed = request;
+        } else {
+          if (replies !== '') this.reply(Buffer.from(replies, 'latin1'));
+          replies = '';
+          turn = market.publish(request.symbol, request.price);
+        }
+      } else if (request.kind === 'order' && journal !== null) {
+        answers ??= new Answers();
+        answers.text(replies);
         replies = '';
-        turn = market.publish(request.symbol, request.price);
+        const sequence = this.#gateway.nextSequence();
+        answers.order(request.id, sequence, journal.append(sequence, request.order));
       } else {
         replies += this.answer(request);
       }
       // A peer that sends as fast as it can must not hold the event loop: every line counts as an operation.
       if (turn === null && spend()) turn = gosched();
-      stopped = turn !== null || replies.length >= MOST_REPLIES || this.#errors >= options.maxErrors;
+      const length = replies.length + (answers?.length ?? 0);
+      stopped =
+        turn !== null ||
+        feed !== null ||
+        length >= MOST_REPLIES ||
+        this.#errors >= options.maxErrors ||
+        (answers !== null && this.journalIsFull);
       return !stopped;
     });
     if (rest === 'too long') replies += 'ERR line too long\n';
     if (this.#errors >= options.maxErrors) replies += 'ERR too many errors\n';
-    if (replies !== '') this.reply(Buffer.from(replies, 'latin1'));
-    if (rest === 'too long' || this.#errors >= options.maxErrors) {
-      counters.droppedErrors++;
-      return 'end';
+    const ends = rest === 'too long' || this.#errors >= options.maxErrors;
+    if (ends) counters.droppedErrors++;
+    if (answers !== null) {
+      answers.text(replies);
+      turn = this.whenJournaled(answers, feed, turn);
+    } else if (replies !== '') {
+      this.reply(Buffer.from(replies, 'latin1'));
     }
+    if (rest === 'too long' || ends) return { turn, rest: null, ends };
     if (counters.lines > linesBefore) this.conn.setReadTimeout(options.idleTimeout);
     this.#carry = null;
-    if (stopped || this.#outbox?.full) return { turn, rest };
+    if (stopped || turn !== null || this.#outbox?.full) return { turn, rest, ends };
     this.#carry = rest;
     return null;
   }
 
+  private get journalIsFull(): boolean {
+    const { journal } = this.#gateway;
+    return journal !== null && !journal.hasRoom;
+  }
+
+  /** Sends what is known only when the journal has the orders, then does what came behind it. */
+  private async whenJournaled(
+    answers: Answers,
+    feed: Feed | null,
+    turn: Promise<void> | null,
+  ): Promise<void> {
+    const known = answers.known();
+    this.#pending = known;
+    await known;
+    this.#pending = null;
+    this.reply(
+      Buffer.from(
+        answers.format((failure) => this.#gateway.journaled(failure)),
+        'latin1',
+      ),
+    );
+    if (feed !== null) await this.#gateway.market.publish(feed.symbol, feed.price);
+    await turn;
+    // The time that the disk took is not the peer's silence.
+    this.conn.setReadTimeout(this.#gateway.options.idleTimeout);
+  }
+
   /** Waits as long as it takes to go on reading; false: the session has ended. */
-  private async catchUp(next: Pause | 'end' | null): Promise<boolean> {
-    for (; next !== null; next = next.rest === null ? null : this.received(null, next.rest)) {
-      if (next === 'end') {
+  private async catchUp(next: Pause | null): Promise<boolean> {
+    while (next !== null) {
+      if (next.turn !== null) await next.turn;
+      if (next.ends) {
         await this.dismiss();
         return false;
       }
-      if (next.turn !== null) await next.turn;
       if (this.#outbox?.full) await this.#outbox.drained;
+      if (next.rest === null) return true;
+      if (this.journalIsFull) await this.#gateway.journal!.waitForRoom();
+      else next = this.received(null, next.rest);
     }
     return true;
   }
@@ -260,6 +322,7 @@ export class Session {
 
   /** Says that the gateway closes, sends what is still queued, then closes. */
   async finish(): Promise<void> {
+    await this.#pending;
     this.reply(Buffer.from('ERR shutting down\n', 'latin1'));
     await this.#outbox?.drained;
     await this.conn[Symbol.asyncDispose]();

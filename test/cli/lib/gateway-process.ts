@@ -8,15 +8,13 @@ import type { Ended } from '../../lib/child.ts';
 
 const main = fileURLToPath(new URL('../../../../dist/cli/main.js', import.meta.url));
 
-function launch(
-  args: readonly string[],
-  descriptors?: number,
-): ChildProcessByStdio<null, Readable, Readable> {
+/** `limits`: arguments of the shell's ulimit. */
+function launch(args: readonly string[], limits?: string): ChildProcessByStdio<null, Readable, Readable> {
   // NODE_OPTIONS and the runner's own variables would make it a part of this test run.
   const { NODE_OPTIONS: _, NODE_TEST_CONTEXT: __, ...env } = process.env;
   const command = [process.execPath, '--enable-source-maps', main, 'gateway', ...args];
-  const shell = ['/bin/sh', '-c', `ulimit -n ${descriptors}; exec "$0" "$@"`];
-  const [file, ...rest] = descriptors === undefined ? command : [...shell, ...command];
+  const shell = ['/bin/sh', '-c', `ulimit ${limits}; exec "$0" "$@"`];
+  const [file, ...rest] = limits === undefined ? command : [...shell, ...command];
   return spawn(file!, rest, { env, stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
@@ -36,7 +34,7 @@ async function ended(child: ChildProcessByStdio<null, Readable, Readable>, ms: n
 
 /** `gopark gateway ...`, until it ends by itself. */
 export function runGateway(args: readonly string[], descriptors?: number): Promise<Ended> {
-  return ended(launch(args, descriptors), 30_000);
+  return ended(launch(args, descriptors === undefined ? undefined : `-n ${descriptors}`), 30_000);
 }
 
 /** `gopark gateway --listen 127.0.0.1:0 ...` as a process of its own. */
@@ -55,8 +53,8 @@ export class GatewayProcess {
     this.#ended = end;
   }
 
-  static async start(args: readonly string[] = []): Promise<GatewayProcess> {
-    const child = launch(['--listen', '127.0.0.1:0', '--max-connections', '400', ...args]);
+  static async start(args: readonly string[] = [], limits?: string): Promise<GatewayProcess> {
+    const child = launch(['--listen', '127.0.0.1:0', '--max-connections', '400', ...args], limits);
     const end = ended(child, 60_000);
     const lines = createInterface({ input: child.stdout });
     const first = await Promise.race([once(lines, 'line'), end]);

@@ -26,6 +26,9 @@ export interface Native {
   getOption(slot: number, option: number): number;
   localAddress(slot: number): string | null;
   remoteAddress(slot: number): string | null;
+
+  /** Locks a file, by its descriptor, for as long as that is open: 0 or a negated errno. */
+  lock(fd: number): number;
 }
 
 /** What the native part calls each option: its place in this list. */

@@ -1,0 +1,61 @@
+import { AsyncWriter, type Commit, type File } from '../../../os/index.ts';
+import { fileHeader, LONGEST_RECORD, orderRecord } from './format.ts';
+import type { Fate, Journal } from './journal.ts';
+import type { JournalOptions } from './options.ts';
+import type { Recovered } from './recover.ts';
+
+/** The journal whose disk nobody waits for but those whose orders it concerns. */
+export class AsyncJournal implements Journal {
+  readonly #writer: AsyncWriter;
+  readonly #lock: File;
+  /** Batches that are not in the file yet, and the first order of each. */
+  readonly #batches: { readonly commit: Commit; readonly first: number }[] = [];
+
+  constructor({ file, lock }: Recovered, { sync, rotateSize }: JournalOptions) {
+    const header = () => fileHeader(this.#batches.find(({ commit }) => !commit.settled)!.first);
+    const rotate = rotateSize === null ? {} : { rotate: { size: rotateSize, header } };
+    this.#writer = new AsyncWriter(file, { sync, whenFailed: 'truncate', ...rotate });
+    this.#lock = lock;
+  }
+
+  append(sequence: number, order: string): Fate {
+    let commit: Commit | null;
+    try {
+      commit = this.#writer.tryCommit(orderRecord(sequence, order));
+    } catch (error) {
+      // Broken: the disk failed to sync. There is no way but to reject until somebody has looked at it.
+      return failed(error);
+    }
+    if (commit === null) throw new Error('the journal has no room');
+    if (this.#batches.at(-1)?.commit !== commit) {
+      while (this.#batches[0]?.commit.settled) this.#batches.shift();
+      this.#batches.push({ commit, first: sequence });
+    }
+    return commit;
+  }
+
+  get hasRoom(): boolean {
+    return this.#writer.available >= LONGEST_RECORD;
+  }
+
+  async waitForRoom(): Promise<void> {
+    try {
+      await this.#writer.waitWritable(LONGEST_RECORD);
+    } catch {
+      // It is broken: there is room for more orders to be rejected, each with the reason.
+    }
+  }
+
+  async close(): Promise<void> {
+    try {
+      await this.#writer.close();
+    } finally {
+      await this.#lock.close();
+    }
+  }
+}
+
+/** The fate of an order that the journal could not take. */
+export function failed(error: unknown): Fate {
+  return { settled: true, error, wait: () => Promise.reject(error) };
+}

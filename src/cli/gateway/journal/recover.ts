@@ -1,0 +1,71 @@
+import { dirname } from 'node:path';
+import { copy, SectionReader } from '../../../io/index.ts';
+import { type File, open, PathError, syncDirectory } from '../../../os/index.ts';
+import { fileHeader } from './format.ts';
+import { type Scan, scan } from './scan.ts';
+
+/** A journal that can be appended to. */
+export interface Recovered {
+  /** Opened to append; everything in it is good. */
+  readonly file: File;
+  /** As long as it is open, nobody else writes the journal. */
+  readonly lock: File;
+  readonly orders: number;
+  readonly nextSequence: number;
+  /** What was cut off: a torn record, or everything behind a damaged one. */
+  readonly cut: { readonly at: number; readonly bytes: number; readonly keptIn: string } | null;
+}
+
+/**
+ * Opens the journal at `path`, or begins one. What stands behind its last good record is cut off, after a copy has
+ * been made; nothing before is touched.
+ */
+export async function recover(path: string): Promise<Recovered> {
+  const lock = await takeLock(path);
+  try {
+    const file = await open(path, 'a+', 0o600);
+    try {
+      const found = await scan(file, () => {});
+      const cut = found.end < found.size ? await cutOff(file, found) : null;
+      if (found.end === 0) {
+        await file.write(fileHeader(1));
+        await file.sync();
+        await syncDirectory(dirname(path));
+      }
+      return { file, lock, cut, orders: found.orders, nextSequence: found.nextSequence };
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+  } catch (error) {
+    await lock.close();
+    throw error;
+  }
+}
+
+/**
+ * The lock is the kernel's, on a file that nobody renames or removes: it ends with the process, also by `kill -9`,
+ * and a lock file that was left behind means nothing.
+ */
+async function takeLock(path: string): Promise<File> {
+  const lock = await open(`${path}.lock`, 'a', 0o600);
+  try {
+    if (lock.tryLock()) return lock;
+    throw new PathError('ERR_LOCKED', 'another process writes this journal', { op: 'lock', path });
+  } catch (error) {
+    await lock.close();
+    throw error;
+  }
+}
+
+async function cutOff(file: File, { end, size }: Scan): Promise<Recovered['cut']> {
+  const stamp = new Date().toISOString().replaceAll(/[-:]/g, '');
+  const keptIn = `${file.path}.cut-${stamp}`;
+  await using kept = await open(keptIn, 'wx', 0o600);
+  await copy(kept, new SectionReader(file, end, size - end));
+  await kept.sync();
+  await syncDirectory(dirname(file.path));
+  await file.truncate(end);
+  await file.sync();
+  return { at: end, bytes: size - end, keptIn };
+}

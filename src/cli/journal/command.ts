@@ -1,0 +1,33 @@
+import { parseArgs } from 'node:util';
+import { open } from '../../os/index.ts';
+import { scan } from '../gateway/journal/scan.ts';
+import { UsageError } from '../gateway/usage.ts';
+
+export const journalCommandUsage = `gopark journal cat FILE    print the records of a gateway's journal, one a line`;
+
+/** Lines that are handed to stdout at a time. */
+const BATCH = 64 * 1024;
+
+/** `gopark journal ...`: the exit code. 1: there is something behind the last whole record. */
+export async function journalCommand(args: string[]): Promise<number> {
+  let positionals: string[];
+  try {
+    ({ positionals } = parseArgs({ args, allowPositionals: true, options: {} }));
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+  const [what, path, ...more] = positionals;
+  if (what !== 'cat' || path === undefined || more.length > 0) throw new UsageError(journalCommandUsage);
+  await using file = await open(path);
+  let lines = '';
+  const { end, size } = await scan(file, (payload) => {
+    lines += `${payload}\n`;
+    if (lines.length < BATCH) return;
+    process.stdout.write(lines);
+    lines = '';
+  });
+  process.stdout.write(lines);
+  if (end === size) return 0;
+  console.error(`gopark journal: ${path}: ${size - end} bytes of no whole record at ${end}`);
+  return 1;
+}

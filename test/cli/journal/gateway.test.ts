@@ -1,0 +1,279 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { appendFileSync, mkdirSync, readdirSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, type TestContext, test } from 'node:test';
+import { directoryOf } from '../../os/lib.ts';
+import { GatewayProcess, runGateway } from '../lib/gateway-process.ts';
+import { LineClient } from '../lib/line-client.ts';
+import { journalCommand, ordersIn } from './lib.ts';
+
+const order = (id: string) => `ORD ${id} BUY ACME 10 101.25`;
+
+for (const mode of ['async', 'blocking'] as const) {
+  describe(`gateway: the journal, ${mode}`, { timeout: 60_000 }, () => {
+    const args = (path: string, ...more: string[]) => ['--journal', path, '--journal-mode', mode, ...more];
+
+    for (const sync of ['batch', 'never', '5']) {
+      test(`sync ${sync}: orders are in it, and numbers go on after a restart`, async (t) => {
+        const path = join(directoryOf(t), 'j');
+        await GatewayProcess.with(args(path, '--sync', sync), async (gateway) => {
+          const trader = await LineClient.connect(gateway.port);
+          assert.equal(await trader.ask(order('a-1')), 'ACK a-1 1');
+          assert.equal(await trader.ask(order('a-2')), 'ACK a-2 2');
+          assert.equal(await trader.ask('ORD bad BUY ACME 0 1'), 'REJ bad bad quantity');
+          const { orders, rejects, notJournaled } = await trader.stats();
+          assert.deepEqual([orders, rejects, notJournaled], [2, 1, 0]);
+          await trader.close();
+        });
+        assert.equal(statSync(path).mode & 0o777, 0o600);
+        await GatewayProcess.with(args(path), async (gateway) => {
+          const trader = await LineClient.connect(gateway.port);
+          assert.equal(await trader.ask(order('b-1')), 'ACK b-1 3');
+          await trader.close();
+        });
+        assert.deepEqual(ordersIn(path), [
+          { sequence: 1, id: 'a-1' },
+          { sequence: 2, id: 'a-2' },
+          { sequence: 3, id: 'b-1' },
+        ]);
+      });
+    }
+
+    test('replies keep their order, whatever waits for the disk', async (t) => {
+      const path = join(directoryOf(t), 'j');
+      await GatewayProcess.with(args(path), async (gateway) => {
+        const both = await LineClient.connect(gateway.port);
+        both.send(
+          'SUB SELF',
+          order('1'),
+          'PING',
+          'FEED SELF 1',
+          order('2'),
+          'ORD 3 BUY x 1 1',
+          'FEED SELF 2',
+          'x',
+          order('4'),
+        );
+        const lines: string[] = [];
+        while (lines.length < 9) lines.push((await both.next()).replace(/ \d{13}$/, ''));
+        assert.deepEqual(lines, [
+          'OK SUB 1',
+          'ACK 1 1',
+          'PONG',
+          'TICK SELF 1',
+          'ACK 2 2',
+          'REJ 3 bad symbol',
+          'TICK SELF 2',
+          'ERR unknown command',
+          'ACK 4 3',
+        ]);
+        await both.close();
+      });
+    });
+
+    test('many at once, pipelined', async (t) => {
+      const path = join(directoryOf(t), 'j');
+      const each = 2000;
+      await GatewayProcess.with(args(path, '--sync', 'never'), async (gateway) => {
+        const clients = await Promise.all(Array.from({ length: 5 }, () => LineClient.connect(gateway.port)));
+        await Promise.all(
+          clients.map(async (client, c) => {
+            client.send(...Array.from({ length: each }, (_, i) => order(`${c}-${i}`)));
+            for (let i = 0; i < each; i++) assert.match(await client.next(), RegExp(`^ACK ${c}-${i} \\d+$`));
+          }),
+        );
+        await Promise.all(clients.map((client) => client.close()));
+      });
+      const orders = ordersIn(path);
+      assert.deepEqual(
+        orders.map(({ sequence }) => sequence),
+        Array.from({ length: 5 * each }, (_, i) => i + 1),
+      );
+    });
+
+    test('half close, too many errors: what was asked for is answered', async (t) => {
+      const path = join(directoryOf(t), 'j');
+      await GatewayProcess.with(args(path, '--max-errors', '2'), async (gateway) => {
+        const leaving = await LineClient.connect(gateway.port);
+        leaving.socket.end(`${order('last')}\nPING\n`);
+        assert.deepEqual(await leaving.rest(), ['ACK last 1', 'PONG']);
+        const bad = await LineClient.connect(gateway.port);
+        bad.send(order('1'), 'x', 'y', order('2'));
+        const expected = ['ACK 1 2', 'ERR unknown command', 'ERR unknown command', 'ERR too many errors'];
+        assert.deepEqual(await bad.rest(), expected);
+      });
+      assert.equal(ordersIn(path).length, 2);
+    });
+
+    test('a disk that is full: REJ, never ACK; ACK again when there is room', async (t) => {
+      const directory = directoryOf(t);
+      mkdirSync(join(directory, 'small'));
+      const small = join(directory, 'small');
+      const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=32k', 'none', small]);
+      if (mounted.status !== 0) {
+        t.skip('no tmpfs can be mounted here');
+        return;
+      }
+      try {
+        await fillUp(t, small, args(join(small, 'j'), '--sync', 'batch'));
+      } finally {
+        spawnSync('umount', ['-l', small]);
+      }
+    });
+
+    async function fillUp(_t: TestContext, small: string, options: string[]): Promise<void> {
+      writeFileSync(join(small, 'ballast'), Buffer.alloc(8192));
+      const gateway = await GatewayProcess.start(options);
+      const trader = await LineClient.connect(gateway.port);
+      const acknowledged: string[] = [];
+      let rejected = 0;
+      for (let i = 0; rejected < 20; i++) {
+        const reply = await trader.ask(order(`o${i}`));
+        if (reply.startsWith('ACK')) {
+          assert.equal(rejected, 0);
+          acknowledged.push(`o${i}`);
+        } else {
+          assert.equal(reply, `REJ o${i} not journaled`);
+          rejected++;
+        }
+      }
+      const { orders, rejects, notJournaled } = await trader.stats();
+      assert.deepEqual([orders, rejects, notJournaled], [acknowledged.length, 20, 20]);
+      assert.deepEqual(
+        ordersIn(join(small, 'j')).map(({ id }) => id),
+        acknowledged,
+        'whole records only',
+      );
+      unlinkSync(join(small, 'ballast'));
+      assert.match(await trader.ask(order('again')), /^ACK again \d+$/);
+      await trader.close();
+      const { code, stderr } = await gateway.stop();
+      assert.equal(code, 0);
+      assert.match(stderr, /the journal failed, 1 orders were rejected: .*no space left on device/);
+      assert.deepEqual(
+        ordersIn(join(small, 'j')).map(({ id }) => id),
+        [...acknowledged, 'again'],
+      );
+    }
+
+    test('a limit for the size of files: REJ, never ACK', async (t) => {
+      const path = join(directoryOf(t), 'j');
+      const gateway = await GatewayProcess.start(args(path), '-f 16');
+      const trader = await LineClient.connect(gateway.port);
+      trader.send(...Array.from({ length: 600 }, (_, i) => order(`o${i}`)));
+      const acknowledged: string[] = [];
+      for (let i = 0; i < 600; i++) {
+        const reply = await trader.next();
+        if (reply.startsWith('ACK')) acknowledged.push(`o${i}`);
+        else assert.equal(reply, `REJ o${i} not journaled`);
+      }
+      // One more that is rejected: a single pipelined batch may not have fitted as a whole.
+      while ((await trader.ask(order('x'))).startsWith('ACK')) acknowledged.push('x');
+      await trader.close();
+      const { code, stderr } = await gateway.stop();
+      assert.equal(code, 0);
+      assert.match(stderr, /file too large/i);
+      assert.deepEqual(
+        ordersIn(path).map(({ id }) => id),
+        acknowledged,
+      );
+    });
+  });
+}
+
+describe('gateway: the journal', { timeout: 60_000 }, () => {
+  test('a torn end is reported and cut', async (t) => {
+    const path = join(directoryOf(t), 'j');
+    await GatewayProcess.with(['--journal', path], async (gateway) => {
+      const trader = await LineClient.connect(gateway.port);
+      assert.equal(await trader.ask(order('1')), 'ACK 1 1');
+      await trader.close();
+    });
+    appendFileSync(path, Buffer.from([30, 0, 0, 0, 1, 2, 3]));
+    const gateway = await GatewayProcess.start(['--journal', path]);
+    const trader = await LineClient.connect(gateway.port);
+    assert.equal(await trader.ask(order('2')), 'ACK 2 2');
+    await trader.close();
+    const { stdout, code } = await gateway.stop();
+    assert.equal(code, 0);
+    assert.match(
+      stdout,
+      /1 orders, the next is 2; cut off 7 bytes of no whole record at \d+, kept in .*j\.cut-/,
+    );
+    assert.equal(ordersIn(path).length, 2);
+  });
+
+  test('a second gateway is refused; after kill -9 the next one is not', async (t) => {
+    const path = join(directoryOf(t), 'j');
+    const gateway = await GatewayProcess.start(['--journal', path]);
+    const second = await runGateway([
+      '--listen',
+      '127.0.0.1:0',
+      '--max-connections',
+      '400',
+      '--journal',
+      path,
+    ]);
+    assert.equal(second.code, 1);
+    assert.match(second.stderr, /another process writes this journal/);
+    gateway.signal('SIGKILL');
+    await gateway.ended();
+    await GatewayProcess.with(['--journal', path], async () => {});
+  });
+
+  test('rotation: no number is lost or twice', async (t) => {
+    const directory = directoryOf(t);
+    const path = join(directory, 'j');
+    const options = ['--journal', path, '--journal-rotate', '1000'];
+    for (let round = 0; round < 2; round++) {
+      await GatewayProcess.with(options, async (gateway) => {
+        const trader = await LineClient.connect(gateway.port);
+        for (let i = 1; i <= 100; i++) {
+          assert.equal(await trader.ask(order(`o${i}`)), `ACK o${i} ${round * 100 + i}`);
+        }
+        await trader.close();
+      });
+    }
+    const names = readdirSync(directory).filter((name) => name.startsWith('j.2'));
+    assert.ok(names.length > 5);
+    const all = [...names.sort(), 'j'].flatMap((name) => ordersIn(join(directory, name)));
+    assert.deepEqual(
+      all.map(({ sequence }) => sequence),
+      Array.from({ length: 200 }, (_, i) => i + 1),
+    );
+    assert.match(journalCommand('cat', path).lines[0]!, /^begin \d+ \d{13}$/);
+  });
+
+  test('shutdown: orders that are on their way to the disk are answered first', async (t) => {
+    const path = join(directoryOf(t), 'j');
+    const gateway = await GatewayProcess.start(['--journal', path]);
+    const watcher = await LineClient.connect(gateway.port);
+    const trader = await LineClient.connect(gateway.port);
+    trader.send(...Array.from({ length: 300 }, (_, i) => order(`o${i}`)));
+    await watcher.statsWhen(({ lines }) => lines! > 10);
+    const { code, stderr } = await gateway.stop();
+    assert.deepEqual([code, stderr], [0, '']);
+    const replies = await trader.rest();
+    assert.equal(replies.pop(), 'ERR shutting down');
+    const kept = ordersIn(path);
+    for (const [i, reply] of replies.entries()) assert.equal(reply, `ACK o${i} ${kept[i]!.sequence}`);
+  });
+
+  test('bad options', async () => {
+    for (const options of [
+      ['--sync', 'batch'],
+      ['--journal-mode', 'async'],
+      ['--journal', ''],
+      ['--journal', 'j', '--sync', 'always'],
+      ['--journal', 'j', '--sync', '0'],
+      ['--journal', 'j', '--journal-mode', 'fast'],
+      ['--journal', 'j', '--journal-mode', 'blocking', '--journal-rotate', '1000'],
+      ['--journal', 'j', '--journal-rotate', 'x'],
+    ]) {
+      const { code, stderr } = await runGateway(options);
+      assert.equal(code, 2, options.join(' '));
+      assert.match(stderr, /--(journal|sync)/);
+    }
+  });
+});
