@@ -5,6 +5,7 @@ import { ClosedError, DeadlineExceededError, OpError, type TCPConn } from 'gopar
 import { concat, pattern, sameBytes, text } from '../lib/bytes.ts';
 import { openSockets, socketsBackAt } from '../lib/descriptors.ts';
 import { driverOf, slotOf } from '../lib/inside.ts';
+import { needs } from '../lib/needs.ts';
 import { tcpPair, withPair } from '../lib/pair.ts';
 import { drain, readExactly, readToEnd } from '../lib/peers.ts';
 import { acceptRaw, collect, dialRaw, withRaw } from '../lib/raw-peer.ts';
@@ -61,7 +62,13 @@ describe('closing: what was written', () => {
       assert.equal(error.op, 'close');
       assert.equal(error.bytesUnsent, left);
       assert.equal(openSockets(), sockets - 1);
-      assert.equal((await collect(raw)).length, sent - left, 'what the kernel took still arrives');
+      const arrived = (await collect(raw)).length;
+      // Node's sockets do not say how much of a chunk has gone: what is outbound there is an upper bound.
+      const exact = driverOf(conn).capabilities.has('direct');
+      assert.ok(
+        arrived >= sent - left && arrived <= (exact ? sent - left : sent),
+        'what the kernel took still arrives',
+      );
     });
   });
 
@@ -262,7 +269,7 @@ describe('closing: the peer', () => {
 });
 
 describe('closing: one direction', () => {
-  test('C-1 close read: waiting and later reads see the end', async () => {
+  test('C-1 close read: waiting and later reads see the end', needs('closeRead'), async () => {
     await withPair(tcpPair, async ({ a }) => {
       const reading = a.read(new Uint8Array(1));
       await stillPending(reading, 'the read');
@@ -288,7 +295,7 @@ describe('closing: one direction', () => {
     });
   });
 
-  test('C-12 close error: closeRead, closeWrite and close three times each', async () => {
+  test('C-12 close error: closeRead, closeWrite and close three times each', needs('closeRead'), async () => {
     await withPair(tcpPair, async ({ a }) => {
       for (const close of [() => a.closeRead(), () => a.closeWrite(), () => a.close()]) {
         for (let i = 0; i < 3; i++) {
@@ -306,6 +313,14 @@ describe('closing: one direction', () => {
   });
 
   test('two closeWrites at once both resolve', async () => {
+    await withPair(tcpPair, async ({ a, b }) => {
+      await a.write(text('x'));
+      await Promise.all([a.closeWrite(), a.closeWrite()]);
+      sameBytes(await readToEnd(b), text('x'));
+    });
+  });
+
+  test('... and two closeReads beside them', needs('closeRead'), async () => {
     await withPair(tcpPair, async ({ a, b }) => {
       await a.write(text('x'));
       await Promise.all([a.closeWrite(), a.closeWrite(), a.closeRead(), a.closeRead()]);

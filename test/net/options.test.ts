@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { ClosedError, dial, listen, type TCPConn, type TCPOptions } from 'gopark/net';
 import { driverOf, slotOf } from '../lib/inside.ts';
+import { needs } from '../lib/needs.ts';
 import { tcpPair, withPair } from '../lib/pair.ts';
 
 type Option = Parameters<ReturnType<typeof driverOf>['getOption']>[1];
@@ -22,33 +23,41 @@ async function both(options: TCPOptions, check: (conn: TCPConn) => void): Promis
 }
 
 describe('options', () => {
-  test("the defaults are Go's: no delay, keep-alive after 15 s, every 15 s, 9 times; dialled and accepted", async () => {
-    await both({}, (conn) => {
-      assert.notEqual(option(conn, 'noDelay'), 0);
-      assert.notEqual(option(conn, 'keepAlive'), 0);
-      assert.equal(option(conn, 'keepAliveIdle'), 15);
-      assert.equal(option(conn, 'keepAliveInterval'), 15);
-      assert.equal(option(conn, 'keepAliveCount'), 9);
-      assert.equal(option(conn, 'linger'), 0);
-    });
-  });
+  test(
+    "the defaults are Go's: no delay, keep-alive after 15 s, every 15 s, 9 times; dialled and accepted",
+    needs('keepAliveInterval'),
+    async () => {
+      await both({}, (conn) => {
+        assert.notEqual(option(conn, 'noDelay'), 0);
+        assert.notEqual(option(conn, 'keepAlive'), 0);
+        assert.equal(option(conn, 'keepAliveIdle'), 15);
+        assert.equal(option(conn, 'keepAliveInterval'), 15);
+        assert.equal(option(conn, 'keepAliveCount'), 9);
+        assert.equal(option(conn, 'linger'), 0);
+      });
+    },
+  );
 
-  test('P-8 keep-alive config: what is given is set, what is left out has its default', async () => {
-    await both({ keepAlive: { idle: 3, interval: 4, count: 5 }, noDelay: false }, (conn) => {
-      assert.equal(option(conn, 'keepAliveIdle'), 3);
-      assert.equal(option(conn, 'keepAliveInterval'), 4);
-      assert.equal(option(conn, 'keepAliveCount'), 5);
-      assert.equal(option(conn, 'noDelay'), 0);
-    });
-    await both({ keepAlive: { idle: 7 } }, (conn) => {
-      assert.equal(option(conn, 'keepAliveIdle'), 7);
-      assert.equal(option(conn, 'keepAliveInterval'), 15);
-      assert.equal(option(conn, 'keepAliveCount'), 9);
-    });
-    await both({ keepAlive: false }, (conn) => assert.equal(option(conn, 'keepAlive'), 0));
-  });
+  test(
+    'P-8 keep-alive config: what is given is set, what is left out has its default',
+    needs('keepAliveInterval'),
+    async () => {
+      await both({ keepAlive: { idle: 3, interval: 4, count: 5 }, noDelay: false }, (conn) => {
+        assert.equal(option(conn, 'keepAliveIdle'), 3);
+        assert.equal(option(conn, 'keepAliveInterval'), 4);
+        assert.equal(option(conn, 'keepAliveCount'), 5);
+        assert.equal(option(conn, 'noDelay'), 0);
+      });
+      await both({ keepAlive: { idle: 7 } }, (conn) => {
+        assert.equal(option(conn, 'keepAliveIdle'), 7);
+        assert.equal(option(conn, 'keepAliveInterval'), 15);
+        assert.equal(option(conn, 'keepAliveCount'), 9);
+      });
+      await both({ keepAlive: false }, (conn) => assert.equal(option(conn, 'keepAlive'), 0));
+    },
+  );
 
-  test('the setters of a connection', async () => {
+  test('the setters of a connection', needs('keepAliveInterval', 'linger', 'bufferSizes'), async () => {
     await withPair(tcpPair, async ({ a }) => {
       a.setNoDelay(false);
       assert.equal(option(a, 'noDelay'), 0);
@@ -109,7 +118,7 @@ describe('options', () => {
     });
   });
 
-  test('reusePort: two listeners on one address, both get connections', async () => {
+  test('reusePort: two listeners on one address, both get connections', needs('reusePort'), async () => {
     await using first = await listen('tcp', '127.0.0.1:0', { reusePort: true });
     await using second = await listen('tcp', String(first.addr), { reusePort: true });
     const seen = [0, 0];

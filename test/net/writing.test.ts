@@ -4,6 +4,7 @@ import { describe, test } from 'node:test';
 import { ClosedError, DeadlineExceededError, OpError, type TCPConn } from 'gopark/net';
 import { concat, pattern, sameBytes, text } from '../lib/bytes.ts';
 import { driverOf, slotOf } from '../lib/inside.ts';
+import { needs } from '../lib/needs.ts';
 import { tcpPair, withPair } from '../lib/pair.ts';
 import { readToEnd } from '../lib/peers.ts';
 import { acceptRaw, collect, dialRaw, withRaw } from '../lib/raw-peer.ts';
@@ -188,17 +189,21 @@ describe('writing: the outbound chain', () => {
     });
   });
 
-  test('a large write goes straight to the kernel, behind what is in the chain', async () => {
-    await withPair(tcpPair, async ({ a, b }) => {
-      const small = text('first ');
-      const large = pattern(100_000);
-      void a.write(small);
-      await a.write(large);
-      assert.equal(outbound(a), 0, 'both are with the kernel');
-      await a.close();
-      sameBytes(await readToEnd(b), concat([small, large]));
-    });
-  });
+  test(
+    'a large write goes straight to the kernel, behind what is in the chain',
+    needs('direct'),
+    async () => {
+      await withPair(tcpPair, async ({ a, b }) => {
+        const small = text('first ');
+        const large = pattern(100_000);
+        void a.write(small);
+        await a.write(large);
+        assert.equal(outbound(a), 0, 'both are with the kernel');
+        await a.close();
+        sameBytes(await readToEnd(b), concat([small, large]));
+      });
+    },
+  );
 
   test('a buffer transferred while its write is parked: the write fails with its count, that much arrives', async () => {
     await withRaw(dialRaw({}), async (conn, raw) => {
@@ -280,7 +285,7 @@ describe('writing: failures', () => {
     });
   });
 
-  test('... at a large write in the same turn', async () => {
+  test('... at a large write in the same turn', needs('direct'), async () => {
     await withRaw(acceptRaw({}), async (conn, raw) => {
       await reset(conn, raw);
       void conn.write(text('12345'));
