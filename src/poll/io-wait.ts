@@ -1,3 +1,5 @@
+import type { Goroutine } from '../runtime/goroutine.ts';
+import { ownerOf } from '../runtime/trace.ts';
 import { TICK } from '../runtime/turns.ts';
 import type { WaitRecord } from '../runtime/waits.ts';
 import { FAILED_CLOSED } from './errno.ts';
@@ -23,6 +25,10 @@ export class IOWait implements WaitRecord {
 
   get resolve(): unknown {
     return this.#waiter.resolve;
+  }
+
+  get goroutine(): Goroutine | null {
+    return ownerOf(this.#waiter);
   }
 
   get resource(): object {

@@ -1,6 +1,7 @@
 import { now } from '../runtime/clock.ts';
 import { park } from '../runtime/park.ts';
 import { type Timer, timers } from '../runtime/timers.ts';
+import { traceOwner, tracing } from '../runtime/trace.ts';
 import { turnTick } from '../runtime/turns.ts';
 import { OP_DRAIN, type Op } from './driver.ts';
 import { ECANCELED, FAILED_DEADLINE, type Failure } from './errno.ts';
@@ -56,6 +57,7 @@ export class PollDesc {
 
   private enter(waiter: Waiter, signal: AbortSignal | undefined): void {
     waiter.sinceTick = turnTick();
+    if (tracing) traceOwner(waiter);
     if (signal !== undefined) waiter.abort = new AbortLink(signal, this, waiter);
     if (this.head === null) {
       this.head = waiter;

@@ -108,7 +108,7 @@ function attribute(
 ): Entry {
   const state = wait.waitReason;
   const frames = chain?.frames ?? [];
-  const certain = owner ?? wait.goroutine ?? null;
+  const certain = owner ?? (wait.goroutine?.live ? wait.goroutine : null);
   if (certain !== null) return { state, wait, goroutine: certain, certainty: 'exact', frames };
   const servant = wait.resource === undefined ? undefined : servants.get(wait.resource);
   if (servant !== undefined) return { state, wait, goroutine: servant, certainty: 'inferred', frames };

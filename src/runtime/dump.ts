@@ -1,8 +1,9 @@
 import { type Entry, type State, takeCensus } from './census.ts';
-import type { Frame } from './chains.ts';
 import { now } from './clock.ts';
 import { escapeText } from './escape.ts';
+import type { Goroutine } from './goroutine.ts';
 import { functionName, isLibrary, shortPath, sourceOf } from './source.ts';
+import { creationOf } from './trace.ts';
 
 /** So many that share everything are still told one by one. */
 const FEW = 3;
@@ -83,7 +84,7 @@ function single(entry: Entry, instant: number): string {
   const age = wait === null || Number.isNaN(wait.since) ? '' : `, ${duration(instant - wait.since)}`;
   const label = goroutine === null || goroutine.label === '' ? '' : ` ${escapeText(goroutine.label)}`;
   const head = `goroutine ${idOf(entry)}${label} [${nameOf(entry.state)}${age}]`;
-  return paragraph(head, [describe(entry), createdAt(entry)], entry.frames);
+  return paragraph(head, [describe(entry), createdAt(entry)], entry) + creation(goroutine);
 }
 
 function crowd(group: readonly Entry[], instant: number): string {
@@ -106,10 +107,16 @@ function crowd(group: readonly Entry[], instant: number): string {
   }
   const what = describe(example);
   details.push(`for example goroutine ${idOf(example)}${what === '' ? '' : ` (${what})`}`);
-  return paragraph(head, details, entry.frames);
+  return paragraph(head, details, entry);
 }
 
-function paragraph(head: string, details: readonly string[], frames: readonly Frame[]): string {
+/** With GOPARK_TRACE=1 the whole stack. */
+function creation(goroutine: Goroutine | null): string {
+  const lines = goroutine === null ? [] : creationOf(goroutine);
+  return lines.map((line) => `\n\tcreated ${escapeText(line)}`).join('');
+}
+
+function paragraph(head: string, details: readonly string[], { frames }: Entry): string {
   const told = details.filter((detail) => detail !== '').join(', ');
   const own = frames.filter((frame) => !isLibrary(frame));
   const shown = own.length > 0 ? own : frames;

@@ -3,6 +3,7 @@ import { guard } from './guard.ts';
 import { park } from './park.ts';
 import { enroll, setRunning, strike } from './registry.ts';
 import { originOf } from './site.ts';
+import { traceCreation, traceRun, tracing } from './trace.ts';
 import { turnNow } from './turns.ts';
 
 let lastId = 0;
@@ -71,6 +72,14 @@ export class Goroutine<T = unknown> {
     return this.#origin.site;
   }
 
+  /**
+   * Whether it has started and not ended.
+   * @internal
+   */
+  get live(): boolean {
+    return this.#rare === null || this.#rare.outcome === null;
+  }
+
   /** Whether `unref` was called. */
   get daemon(): boolean {
     return this.#rare?.daemon ?? false;
@@ -133,7 +142,13 @@ export class Goroutine<T = unknown> {
     guard();
     enroll(this);
     turnNow();
-    queueMicrotask(() => this.run(fn as (...args: unknown[]) => unknown, args));
+    const run = () => this.run(fn as (...args: unknown[]) => unknown, args);
+    if (tracing) {
+      traceCreation(this, this.start);
+      traceRun(this, () => queueMicrotask(run));
+    } else {
+      queueMicrotask(run);
+    }
   }
 
   private run(fn: (...args: unknown[]) => unknown, args: unknown[]): void {

@@ -1,4 +1,5 @@
 import type { Goroutine } from './goroutine.ts';
+import { tracedGoroutine, tracing } from './trace.ts';
 
 /** All goroutines of this thread that have not ended: a list through themselves, the latest first. */
 let first: Goroutine | null = null;
@@ -40,10 +41,10 @@ export function startedCount(): number {
 
 /**
  * The goroutine whose function runs up to its first await right now. After an await nothing in JavaScript tells who
- * runs: then it is null.
+ * runs: then it is null, unless everything is traced.
  */
 export function runningGoroutine(): Goroutine | null {
-  return running;
+  return tracing ? (running ?? tracedGoroutine()) : running;
 }
 
 export function setRunning(goroutine: Goroutine | null): void {

@@ -77,12 +77,12 @@ describe('watchdog', () => {
       const [a, b] = await Promise.all([dial('tcp', String(listener.addr)), listener.accept()]);
       for (let i = 0; i < 2; i++) {
         const reading = b.read(new Uint8Array(1));
-        await sleep(1500);
+        await sleep(800);
         await a.write(new Uint8Array(1));
         await reading;
       }
       await Promise.all([a.close(), b.close(), listener.close()]);
-      console.log(worst < 1400 || worst);`,
+      console.log(worst < 750 || worst);`,
     );
     assert.equal(ended.stdout, 'true\n', ended.stderr);
   });
