@@ -15,6 +15,7 @@ export { joinHostPort, splitHostPort } from './host-port.ts';
 export { type ListenOptions, listen, type TCPNetwork } from './listen.ts';
 export type { Listener } from './listener.ts';
 export type { KeepAlive, TCPOptions } from './options.ts';
+export { pipe } from './pipe.ts';
 export type { MX, SRV } from './records.ts';
 export {
   type LookupOptions,

@@ -1,0 +1,282 @@
+import { checkBytes } from '../io/arguments.ts';
+import { EPIPE, FAILED_CLOSED, FAILED_DEADLINE, FAILED_DETACHED, type Failure } from '../poll/index.ts';
+import { nextTurn, spend } from '../runtime/budget.ts';
+import { now } from '../runtime/clock.ts';
+import { abortReason } from '../runtime/failures.ts';
+import { type Parked, park } from '../runtime/park.ts';
+import { onAbort } from '../runtime/signal.ts';
+import { type Timer, timers } from '../runtime/timers.ts';
+import { beginWait, endWait, Wait } from '../runtime/waits.ts';
+import type { Addr } from './addr.ts';
+import type { CallOptions, Conn } from './conn.ts';
+import { instantIn, instantOf } from './deadlines.ts';
+import { ClosedError, OpError, operationError } from './errors.ts';
+
+/** Of both ends of a `pipe`, which are nowhere in particular. */
+const PIPE_ADDR: Addr = Object.freeze({ network: 'pipe', toString: () => 'pipe' });
+
+/** One waiting read or write. */
+class PipeCall<T> extends Wait implements Parked<T> {
+  readonly waitReason = 'select';
+  readonly p: Uint8Array;
+  readonly length: number;
+  /** How much of a write readers have taken. */
+  taken = 0;
+  resolve!: (value: T) => void;
+  reject!: (reason: unknown) => void;
+  readonly #side: Side<T>;
+  readonly #signal: AbortSignal | undefined;
+
+  constructor(side: Side<T>, p: Uint8Array, signal: AbortSignal | undefined) {
+    super();
+    this.p = p;
+    this.length = p.length;
+    this.#side = side;
+    this.#signal = signal;
+  }
+
+  override describeWait(): string {
+    return `${this.#side.op} pipe`;
+  }
+
+  start(): Promise<T> {
+    const promise = park<T>(this);
+    beginWait(this);
+    if (this.#signal !== undefined) onAbort(this.#signal, this);
+    return promise;
+  }
+
+  #end(): void {
+    endWait(this);
+    this.#signal?.removeEventListener('abort', this);
+    this.#side.leave(this);
+  }
+
+  succeed(value: T): void {
+    this.#end();
+    this.resolve(value);
+  }
+
+  fail(failure: Failure): void {
+    this.#end();
+    this.reject(this.#side.error(failure, this.taken));
+  }
+
+  /** The signal fired. */
+  handleEvent(): void {
+    this.#end();
+    const reason = abortReason(this.#signal!);
+    const details = { op: this.#side.op, net: 'pipe', cause: reason, bytesWritten: this.taken };
+    this.reject(this.taken === 0 ? reason : new OpError('ERR_ABORTED', 'aborted', details));
+  }
+}
+
+/** One direction of one end: the calls that wait there, in their order, and their deadline. */
+class Side<T> implements Timer {
+  when = 0;
+  index = -1;
+  readonly holds = true;
+  readonly op: 'read' | 'write';
+  readonly calls = new Set<PipeCall<T>>();
+  #deadline = 0;
+
+  constructor(op: 'read' | 'write') {
+    this.op = op;
+  }
+
+  get expired(): boolean {
+    return this.#deadline !== 0 && now() >= this.#deadline;
+  }
+
+  setDeadline(instant: number): void {
+    this.#deadline = instant;
+    // Never at once: whoever moves it on before the waiting calls have run has made no timeout.
+    if (instant === 0) timers.delete(this);
+    else if (this.calls.size > 0) timers.set(this, instant);
+  }
+
+  enter(call: PipeCall<T>): Promise<T> {
+    this.calls.add(call);
+    if (this.#deadline !== 0) timers.set(this, this.#deadline);
+    return call.start();
+  }
+
+  leave(call: PipeCall<T>): void {
+    this.calls.delete(call);
+    if (this.calls.size === 0) timers.delete(this);
+  }
+
+  fire(): void {
+    if (this.expired) this.failAll(FAILED_DEADLINE);
+  }
+
+  failAll(failure: Failure): void {
+    for (const call of [...this.calls]) call.fail(failure);
+  }
+
+  error(failure: Failure, bytesWritten: number): OpError {
+    return operationError(failure, { op: this.op, net: 'pipe' }, this.op === 'write' ? { bytesWritten } : {});
+  }
+}
+
+/** From one end's writers to the other end's readers. */
+class Lane {
+  readonly reading = new Side<number | null>('read');
+  readonly writing = new Side<number>('write');
+  #postponed = false;
+
+  /** Brings first readers and first writers together, until one side has none left. */
+  match(): void {
+    while (!this.#postponed) {
+      const [read] = this.reading.calls;
+      const [write] = this.writing.calls;
+      if (read === undefined || write === undefined) return;
+      if (spend()) {
+        // Two goroutines that keep each other busy would let nobody else run.
+        this.#postponed = true;
+        void nextTurn().then(() => {
+          this.#postponed = false;
+          this.match();
+        });
+        return;
+      }
+      if (read.p.length === 0) read.fail(FAILED_DETACHED);
+      else if (write.p.length !== write.length) write.fail(FAILED_DETACHED);
+      else this.#move(read, write);
+    }
+  }
+
+  #move(read: PipeCall<number | null>, write: PipeCall<number>): void {
+    const n = Math.min(read.p.length, write.length - write.taken);
+    read.p.set(write.p.subarray(write.taken, write.taken + n));
+    write.taken += n;
+    read.succeed(n);
+    if (write.taken === write.length) write.succeed(write.length);
+  }
+}
+
+/**
+ * One end of a `pipe`. As all connections it takes any number of readers and writers at a time.
+ *
+ * Where the peer has closed, reads give `null` and writes reject with an OpError `EPIPE`, as on a socket; Go gives
+ * `io.ErrClosedPipe`.
+ */
+class PipeConn implements Conn {
+  readonly localAddr: Addr = PIPE_ADDR;
+  readonly remoteAddr: Addr = PIPE_ADDR;
+  readonly #in: Lane;
+  readonly #out: Lane;
+  #peer!: PipeConn;
+  #closed = false;
+
+  constructor(incoming: Lane, outgoing: Lane) {
+    this.#in = incoming;
+    this.#out = outgoing;
+  }
+
+  static pair(): [PipeConn, PipeConn] {
+    const lanes = [new Lane(), new Lane()] as const;
+    const a = new PipeConn(lanes[0], lanes[1]);
+    const b = new PipeConn(lanes[1], lanes[0]);
+    a.#peer = b;
+    b.#peer = a;
+    return [a, b];
+  }
+
+  async read(p: Uint8Array, options?: CallOptions): Promise<number | null> {
+    checkBytes(p);
+    const signal = options?.signal;
+    const side = this.#in.reading;
+    if (this.#closed) throw side.error(FAILED_CLOSED, 0);
+    if (signal?.aborted) throw abortReason(signal);
+    if (p.length === 0) return 0;
+    if (this.#peer.#closed) return null;
+    if (side.expired) throw side.error(FAILED_DEADLINE, 0);
+    const reading = side.enter(new PipeCall(side, p, signal));
+    this.#in.match();
+    return reading;
+  }
+
+  async write(p: Uint8Array, options?: CallOptions): Promise<number> {
+    checkBytes(p);
+    const signal = options?.signal;
+    const side = this.#out.writing;
+    if (this.#closed) throw side.error(FAILED_CLOSED, 0);
+    if (signal?.aborted) throw abortReason(signal);
+    if (this.#peer.#closed) throw side.error(EPIPE, 0);
+    if (side.expired) throw side.error(FAILED_DEADLINE, 0);
+    if (p.length === 0) return 0;
+    const writing = side.enter(new PipeCall(side, p, signal));
+    this.#out.match();
+    return writing;
+  }
+
+  setDeadline(at: Date | null): void {
+    this.#setInstants(instantOf(at), true, true);
+  }
+
+  setReadDeadline(at: Date | null): void {
+    this.#setInstants(instantOf(at), true, false);
+  }
+
+  setWriteDeadline(at: Date | null): void {
+    this.#setInstants(instantOf(at), false, true);
+  }
+
+  setTimeout(ms: number | null): void {
+    this.#setInstants(instantIn(ms), true, true);
+  }
+
+  setReadTimeout(ms: number | null): void {
+    this.#setInstants(instantIn(ms), true, false);
+  }
+
+  setWriteTimeout(ms: number | null): void {
+    this.#setInstants(instantIn(ms), false, true);
+  }
+
+  #setInstants(instant: number, reading: boolean, writing: boolean): void {
+    if (this.#closed) throw new ClosedError({ op: 'set', net: 'pipe' });
+    if (reading) this.#in.reading.setDeadline(instant);
+    if (writing) this.#out.writing.setDeadline(instant);
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) throw new ClosedError({ op: 'close', net: 'pipe' });
+    this.closeNow();
+  }
+
+  closeNow(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#in.reading.failAll(FAILED_CLOSED);
+    this.#out.writing.failAll(FAILED_CLOSED);
+    for (const read of [...this.#out.reading.calls]) read.succeed(null);
+    this.#in.writing.failAll(EPIPE);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.closeNow();
+  }
+}
+
+/**
+ * Two ends of a connection in memory, without a buffer: a write resolves when reads at the other end have taken all
+ * of it. Deadlines, signals and closing are those of any Conn, so it stands in for a network in tests. Go:
+ * `net.Pipe`; an empty write resolves at once here, and is not shown to the reader.
+ *
+ * @example
+ * ```ts
+ * import { readAll } from 'gopark/io';
+ * import { pipe } from 'gopark/net';
+ *
+ * const [client, server] = pipe();
+ * const received = readAll(server);
+ * await client.write(new TextEncoder().encode('hello'));
+ * await client.close();
+ * console.log((await received).length); // 5
+ * ```
+ */
+export function pipe(): [Conn, Conn] {
+  return PipeConn.pair();
+}
