@@ -15,6 +15,8 @@ const INDEPENDENT = [
   'docs/',
   'io/',
   'os/',
+  'net/pipe',
+  'net/race',
   'poll/driver-fake',
   'poll/interleavings',
   'poll/native-file',
