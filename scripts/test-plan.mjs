@@ -8,6 +8,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const INDEPENDENT = [
   'bufio/',
   'bytes/',
+  'cli/doctor',
   'cli/market',
   'cli/outbox',
   'cli/protocol',
@@ -17,6 +18,7 @@ const INDEPENDENT = [
   'os/',
   'net/pipe',
   'net/race',
+  'poll/choice',
   'poll/driver-fake',
   'poll/interleavings',
   'poll/native-file',

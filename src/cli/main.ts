@@ -1,7 +1,9 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { IOError } from '../io/index.ts';
+import { DriverError } from '../poll/index.ts';
 import { escapeText } from '../runtime/escape.ts';
+import { doctorCommand } from './doctor/index.ts';
 import { gatewayCommand } from './gateway/command.ts';
 import { UsageError } from './gateway/options.ts';
 import { journalCommand } from './journal/command.ts';
@@ -10,6 +12,7 @@ const usage = `gopark <command>
 
   gateway    a market-data and order gateway; gopark gateway --help
   journal    print a gateway's journal: gopark journal cat FILE
+  doctor     which driver runs and why, what limits this machine sets; gopark doctor --help
   version    print the version
   help       print this`;
 
@@ -20,6 +23,8 @@ async function main(args: string[]): Promise<number> {
       return gatewayCommand(rest);
     case 'journal':
       return journalCommand(rest);
+    case 'doctor':
+      return doctorCommand(rest);
     case 'version':
     case '--version': {
       const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
@@ -42,7 +47,7 @@ try {
   if (error instanceof UsageError) {
     console.error(`gopark: ${error.message}\n${usage}`);
     process.exitCode = 2;
-  } else if (error instanceof IOError) {
+  } else if (error instanceof IOError || error instanceof DriverError) {
     console.error(`gopark: ${escapeText(error.message)}`);
     process.exitCode = 1;
   } else {

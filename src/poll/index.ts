@@ -13,6 +13,7 @@ export type {
   SocketAddress,
   SocketOption,
 } from './driver.ts';
+export { type DriverChoice, DriverError, type DriverName, driverChoice } from './drivers/choice.ts';
 export * from './errno.ts';
 export { type Counts, FD, type FDOwner } from './fd.ts';
 export { Poller } from './poller.ts';

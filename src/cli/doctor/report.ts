@@ -1,0 +1,67 @@
+import type { DriverChoice } from '../../poll/index.ts';
+import { type Feature, kernelFeatures } from './features.ts';
+import { type Limit, systemLimits } from './limits.ts';
+import { isAtLeast, type System } from './system.ts';
+
+/** Everything that `gopark doctor` found; its JSON. */
+export interface Report {
+  readonly version: string;
+  readonly node: { readonly version: string; readonly required: string; readonly supported: boolean };
+  readonly platform: string;
+  readonly arch: string;
+  readonly kernel: string;
+  readonly driver: DriverChoice;
+  /** Whether bytes made it over loopback and back; null where no driver runs. */
+  readonly works: boolean | null;
+  readonly features: readonly Feature[];
+  readonly limits: readonly Limit[];
+  /** What could be better. */
+  readonly advice: readonly string[];
+  /** What prevents gopark from running: none, when all is right. */
+  readonly problems: readonly string[];
+}
+
+export interface Manifest {
+  readonly version: string;
+  readonly engines: { readonly node: string };
+}
+
+/**
+ * Puts the report together.
+ *
+ * @param failed what the self-test said; null: it went well
+ */
+export function makeReport(
+  system: System,
+  { version, engines }: Manifest,
+  driver: DriverChoice,
+  failed: string | null,
+): Report {
+  const [, major = '0', minor = '0'] = /(\d+)\.(\d+)/.exec(engines.node) ?? [];
+  const supported = isAtLeast(system.nodeVersion, Number(major), Number(minor));
+  const limits = systemLimits(system);
+  const advice = limits.map((limit) => limit.advice).filter((text) => text !== null);
+  if (driver.degraded) {
+    advice.unshift(
+      'driver: to have epoll, install the package of this platform with gopark (npm install --include=optional), ' +
+        'or, in a clone, a C compiler, and run node scripts/build-native.mjs',
+    );
+  }
+  const problems: string[] = [];
+  if (!supported) problems.push(`Node ${system.nodeVersion} is too old: gopark needs ${engines.node}`);
+  if (driver.driver === null) problems.push(driver.why);
+  else if (failed !== null) problems.push(`the ${driver.driver} driver does not work here: ${failed}`);
+  return {
+    version,
+    node: { version: system.nodeVersion, required: engines.node, supported },
+    platform: system.platform,
+    arch: system.arch,
+    kernel: system.release,
+    driver,
+    works: driver.driver === null ? null : failed === null,
+    features: kernelFeatures(system),
+    limits,
+    advice,
+    problems,
+  };
+}
