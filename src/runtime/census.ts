@@ -1,6 +1,7 @@
 import { type Chain, chainsOf, type Frame, markGoroutine, ownChain } from './chains.ts';
 import type { Goroutine } from './goroutine.ts';
 import { allGoroutines, runningGoroutine } from './registry.ts';
+import { excuseHold } from './turns.ts';
 import { allWaits, type WaitReason, type WaitRecord } from './waits.ts';
 
 /** How sure it is whose a wait is. */
@@ -16,11 +17,15 @@ export interface Entry {
   readonly certainty: Certainty;
   /** The functions that await, the innermost first; none: nothing is known. */
   readonly frames: readonly Frame[];
+  /** False: one of very many, of which not all were asked who awaits them. */
+  readonly probed: boolean;
 }
 
-/** More than these are not looked at one by one: each costs microseconds, and a mark some memory. */
+/** More than these are not looked at one by one: each costs microseconds. */
 const MOST_PROBED = 20_000;
-const MOST_MARKED = 20_000;
+/** A mark takes half a kilobyte until its goroutine ends, so only so many of the latest and of the oldest have one. */
+const MOST_MARKED = 18_000;
+const OLDEST_MARKED = 2000;
 
 /** Awaiting another goroutine's `done`: no wait of its own, but good to see. */
 class DoneWait {
@@ -49,9 +54,8 @@ export function takeCensus(callee: (...args: never[]) => unknown): Entry[] {
   const servants = new Map<object, Goroutine>();
   const waits = [...allWaits()];
   const dones: DoneWait[] = [];
-  let marks = 0;
-  for (const goroutine of goroutines) {
-    if (marks < MOST_MARKED && markGoroutine(goroutine)) marks++;
+  for (const [i, goroutine] of goroutines.entries()) {
+    if (i < MOST_MARKED || i >= goroutines.length - OLDEST_MARKED) markGoroutine(goroutine);
     byId.set(goroutine.id, goroutine);
     const { serves, doneResolve } = goroutine;
     if (serves !== null) servants.set(serves, goroutine);
@@ -74,7 +78,7 @@ export function takeCensus(callee: (...args: never[]) => unknown): Entry[] {
     const goroutine = byId.get(chain.goroutine) ?? null;
     if (goroutine !== null) seen.add(goroutine);
     const certainty = goroutine === null ? 'unknown' : 'exact';
-    entries.push({ state: 'goroutine', wait: done, goroutine, certainty, frames });
+    entries.push({ state: 'goroutine', wait: done, goroutine, certainty, frames, probed: true });
   }
   const own = ownChain(callee);
   const running = byId.get(own.goroutine) ?? runningGoroutine();
@@ -83,8 +87,9 @@ export function takeCensus(callee: (...args: never[]) => unknown): Entry[] {
     const begun = goroutine.tail !== null;
     const state = goroutine === running ? 'running' : begun ? 'elsewhere' : 'runnable';
     const frames = goroutine === running ? own.frames : [];
-    entries.push({ state, wait: null, goroutine, certainty: 'exact', frames });
+    entries.push({ state, wait: null, goroutine, certainty: 'exact', frames, probed: true });
   }
+  excuseHold();
   return entries;
 }
 
@@ -108,9 +113,11 @@ function attribute(
 ): Entry {
   const state = wait.waitReason;
   const frames = chain?.frames ?? [];
+  const probed = chain !== undefined;
   const certain = owner ?? (wait.goroutine?.live ? wait.goroutine : null);
-  if (certain !== null) return { state, wait, goroutine: certain, certainty: 'exact', frames };
+  if (certain !== null) return { state, wait, goroutine: certain, certainty: 'exact', frames, probed };
   const servant = wait.resource === undefined ? undefined : servants.get(wait.resource);
-  if (servant !== undefined) return { state, wait, goroutine: servant, certainty: 'inferred', frames };
-  return { state, wait, goroutine: null, certainty: 'unknown', frames };
+  if (servant !== undefined)
+    return { state, wait, goroutine: servant, certainty: 'inferred', frames, probed };
+  return { state, wait, goroutine: null, certainty: 'unknown', frames, probed };
 }

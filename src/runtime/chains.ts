@@ -39,14 +39,12 @@ async function marking(this: object, tail: Promise<unknown>): Promise<void> {
   await tail;
 }
 
-/** Makes the goroutine known to chains. Returns false when there was nothing to do. */
-export function markGoroutine(goroutine: Goroutine): boolean {
+/** Makes the goroutine known to chains. */
+export function markGoroutine(goroutine: Goroutine): void {
   const { tail } = goroutine;
-  if (tail === null || marked.has(goroutine)) return false;
-  const named = Object.create(null, { [Symbol.toStringTag]: { value: `${NAME}${goroutine.id}` } });
-  void marking.call(named, tail);
+  if (tail === null || marked.has(goroutine)) return;
+  void marking.call({ [Symbol.toStringTag]: `${NAME}${goroutine.id}` }, tail);
   marked.add(goroutine);
-  return true;
 }
 
 let probing: ReturnType<typeof createContext> | null = null;

@@ -60,7 +60,7 @@ export function formatCensus(entries: readonly Entry[]): string {
     else group.push(entry);
   }
   const instant = now();
-  const sorted = [...groups.values()].sort(
+  const sorted = joinUnprobed([...groups.values()]).sort(
     ([a], [b]) => ORDER.indexOf(a!.state) - ORDER.indexOf(b!.state) || sinceOf(a!) - sinceOf(b!),
   );
   const paragraphs: string[] = [];
@@ -71,10 +71,33 @@ export function formatCensus(entries: readonly Entry[]): string {
   return paragraphs.length === 0 ? 'no goroutines\n' : `${paragraphs.join('\n\n')}\n`;
 }
 
-function keyOf({ state, wait, goroutine, certainty, frames }: Entry): string {
+/** Those that were not asked are counted with those of their kind that were, where these all stand alike. */
+function joinUnprobed(groups: readonly Entry[][]): Entry[][] {
+  const kinds = new Map<string, Entry[][]>();
+  for (const group of groups) {
+    const kind = kindOf(group[0]!);
+    const alike = kinds.get(kind);
+    if (alike === undefined) kinds.set(kind, [group]);
+    else alike.push(group);
+  }
+  const joined: Entry[][] = [];
+  for (const alike of kinds.values()) {
+    const [one, other] = alike.sort(([a], [b]) => Number(b!.probed) - Number(a!.probed));
+    if (alike.length === 2 && one![0]!.probed && !other![0]!.probed) joined.push([...one!, ...other!]);
+    else joined.push(...alike);
+  }
+  return joined;
+}
+
+function kindOf({ state, wait, goroutine, certainty }: Entry): string {
   const operation = wait?.waitOperation ?? '';
   const origin = goroutine === null ? '' : `${goroutine.label}\n${goroutine.site}`;
-  let key = `${state}\n${operation}\n${certainty}\n${origin}`;
+  return `${state}\n${operation}\n${certainty}\n${origin}`;
+}
+
+function keyOf(entry: Entry): string {
+  const { frames, probed } = entry;
+  let key = `${kindOf(entry)}\n${probed}`;
   for (const { name, file, line, column } of frames) key += `\n${name} ${file}:${line}:${column}`;
   return key;
 }
@@ -105,6 +128,8 @@ function crowd(group: readonly Entry[], instant: number): string {
     details.push(`oldest ${duration(instant - sinceOf(example))}`);
     details.push(`youngest ${duration(instant - sinceOf(youngest))}`);
   }
+  const asked = group.filter(({ probed }) => probed).length;
+  if (asked < group.length) details.push(`${asked.toLocaleString('en-US')} of them asked who awaits them`);
   const what = describe(example);
   details.push(`for example goroutine ${idOf(example)}${what === '' ? '' : ` (${what})`}`);
   return paragraph(head, details, entry);

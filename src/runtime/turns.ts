@@ -104,6 +104,12 @@ export function enterTurn(at: number, goesOn = false): void {
   if (held > holdLimit && turnsSeen > 2) onHold(held, heldTick, sameTurn && goesOn);
 }
 
+/** What ran until now was a dump or the like: nobody's hold. */
+export function excuseHold(): void {
+  instant = now();
+  words[base + RAN_FROM] = (instant * 1000 + offset) | 1;
+}
+
 /** What a driver does that lends its words. The immediate ran in the same turn: it has not let the loop sleep. */
 function turned(): void {
   if (lent) return;

@@ -107,10 +107,10 @@ function watchAWhile(): void {
 
 function markSome(): Map<number, Goroutine> {
   const byId = new Map<number, Goroutine>();
-  let marks = 0;
   for (const goroutine of allGoroutines()) {
-    if (markGoroutine(goroutine) && ++marks === MOST_MARKED) break;
+    markGoroutine(goroutine);
     byId.set(goroutine.id, goroutine);
+    if (byId.size === MOST_MARKED) break;
   }
   return byId;
 }
