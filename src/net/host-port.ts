@@ -30,11 +30,12 @@ export function splitHostPort(address: string): { host: string; port: string } {
   const colon = address.lastIndexOf(':');
   if (colon < 0) throw new AddrError('missing port in address', address);
   let host: string;
-  let rest = 0;
+  // Where a bracket may no longer open, and where none may close.
+  let opened = 0;
+  let closed = 0;
   if (address.startsWith('[')) {
     const end = address.indexOf(']');
     if (end < 0) throw new AddrError("missing ']' in address", address);
-    if (end + 1 === address.length) throw new AddrError('missing port in address', address);
     if (end + 1 !== colon) {
       throw new AddrError(
         address[end + 1] === ':' ? 'too many colons in address' : 'missing port in address',
@@ -42,14 +43,14 @@ export function splitHostPort(address: string): { host: string; port: string } {
       );
     }
     host = address.slice(1, end);
-    rest = 1;
-    if (address.indexOf(']', end + 1) >= 0) throw new AddrError("unexpected ']' in address", address);
+    opened = 1;
+    closed = end + 1;
   } else {
     host = address.slice(0, colon);
     if (host.includes(':')) throw new AddrError('too many colons in address', address);
-    if (host.includes(']')) throw new AddrError("unexpected ']' in address", address);
   }
-  if (address.indexOf('[', rest) >= 0) throw new AddrError("unexpected '[' in address", address);
+  if (address.indexOf('[', opened) >= 0) throw new AddrError("unexpected '[' in address", address);
+  if (address.indexOf(']', closed) >= 0) throw new AddrError("unexpected ']' in address", address);
   return { host, port: address.slice(colon + 1) };
 }
 
