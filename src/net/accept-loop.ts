@@ -1,0 +1,88 @@
+import { reportServed } from '../runtime/failures.ts';
+import { Goroutine, type Origin } from '../runtime/goroutine.ts';
+import { sleep } from '../runtime/index.ts';
+import { originOf } from '../runtime/site.ts';
+import type { Addr } from './addr.ts';
+import type { CallOptions, Conn } from './conn.ts';
+import { ClosedError, OpError } from './errors.ts';
+import type { Listener } from './listener.ts';
+
+/** What passes by itself, or when other connections end: no reason to stop accepting. */
+const TEMPORARY = new Set([
+  'EMFILE',
+  'ENFILE',
+  'ENOBUFS',
+  'ENOMEM',
+  'ECONNABORTED',
+  'ECONNRESET',
+  'EPROTO',
+  'EINTR',
+]);
+const FIRST_PAUSE = 5;
+const LONGEST_PAUSE = 1000;
+
+type Handler<C> = (conn: C) => Promise<void> | void;
+
+/** A goroutine that serves one connection, and closes it in the end. */
+class ServingGoroutine<C extends Conn> extends Goroutine<void> {
+  readonly #conn: C;
+
+  constructor(origin: Origin, conn: C) {
+    super(origin);
+    this.#conn = conn;
+  }
+
+  /** @internal */
+  override get serves(): object {
+    return this.#conn;
+  }
+
+  protected override failed(error: unknown): void {
+    reportServed(error, this);
+  }
+
+  protected override ended(): void {
+    this.#conn[Symbol.asyncDispose]().catch((error: unknown) => reportServed(error, this));
+  }
+}
+
+/** What all listeners do alike once they can accept one connection: `serve` and `for await`. */
+export abstract class AcceptLoop<C extends Conn> implements Listener<C> {
+  readonly #stopped = new AbortController();
+
+  abstract readonly addr: Addr;
+  abstract accept(options?: CallOptions): Promise<C>;
+  abstract setDeadline(at: Date | null): void;
+  abstract close(): Promise<void>;
+  abstract [Symbol.asyncDispose](): Promise<void>;
+
+  /** To be called on close: a loop that waits out a shortage need not wait any more. */
+  protected stopAccepting(): void {
+    this.#stopped.abort();
+  }
+
+  async serve(fn: Handler<C>): Promise<void> {
+    if (typeof fn !== 'function') throw new TypeError(`serve: expected a function, got ${typeof fn}`);
+    const origin = originOf(fn, this.serve);
+    for (let conn = await this.#acceptNext(); conn !== null; conn = await this.#acceptNext()) {
+      new ServingGoroutine(origin, conn).start(fn as (...args: never[]) => unknown, [conn]);
+    }
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<C, void, undefined> {
+    for (let conn = await this.#acceptNext(); conn !== null; conn = await this.#acceptNext()) yield conn;
+  }
+
+  /** The next connection, whatever passes by itself; null once we are closed. */
+  async #acceptNext(): Promise<C | null> {
+    for (let pause = FIRST_PAUSE; ; pause = Math.min(2 * pause, LONGEST_PAUSE)) {
+      try {
+        return await this.accept();
+      } catch (error) {
+        if (error instanceof ClosedError) return null;
+        if (!(error instanceof OpError) || !TEMPORARY.has(error.code)) throw error;
+      }
+      await sleep(pause, { signal: this.#stopped.signal }).catch(() => {});
+    }
+  }
+}
