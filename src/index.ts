@@ -4,6 +4,7 @@ export * as io from './io/index.ts';
 export * as net from './net/index.ts';
 export * as os from './os/index.ts';
 export {
+  after,
   Goroutine,
   go,
   gosched,
@@ -16,4 +17,5 @@ export {
   sleep,
   stack,
   stats,
+  Timer,
 } from './runtime/index.ts';

@@ -1,3 +1,4 @@
+export { after, Timer } from './after.ts';
 export { stack } from './dump.ts';
 export { Goroutine, go } from './goroutine.ts';
 export { type RuntimeHooks, runtime } from './hooks.ts';
