@@ -39,6 +39,10 @@ class PipeCall<T> extends Wait implements Parked<T> {
     return `${this.#side.op} pipe`;
   }
 
+  override get mayEndByItself(): boolean {
+    return this.#signal !== undefined;
+  }
+
   start(): Promise<T> {
     const promise = park<T>(this);
     beginWait(this);

@@ -12,7 +12,7 @@ export type State = WaitReason | 'goroutine' | 'running' | 'runnable' | 'elsewhe
 /** What one goroutine does, or one wait that no goroutine is known to be in. */
 export interface Entry {
   readonly state: State;
-  readonly wait: Pick<WaitRecord, 'since' | 'waitOperation' | 'describeWait'> | null;
+  readonly wait: Pick<WaitRecord, 'since' | 'waitOperation' | 'describeWait' | 'mayEndByItself'> | null;
   readonly goroutine: Goroutine | null;
   readonly certainty: Certainty;
   /** The functions that await, the innermost first; none: nothing is known. */

@@ -1,20 +1,8 @@
-import { type Entry, type State, takeCensus } from './census.ts';
+import { type Entry, takeCensus } from './census.ts';
 import { formatCensus } from './dump.ts';
 import { runtime } from './hooks.ts';
 import { complain } from './stderr.ts';
-import { waitCount } from './waits.ts';
-
-/** What only another goroutine can end. The network, files and sleeps keep the process alive by themselves. */
-const ASLEEP: ReadonlySet<State> = new Set<State>([
-  'chan receive',
-  'chan send',
-  'select',
-  'sync.Mutex.Lock',
-  'sync.RWMutex.Lock',
-  'sync.RWMutex.RLock',
-  'sync.WaitGroup.Wait',
-  'sync.Semaphore.Acquire',
-]);
+import { Wait, waitCount } from './waits.ts';
 
 let looked = false;
 const lookers: (() => void)[] = [];
@@ -46,10 +34,11 @@ function check(): void {
 
 /**
  * Only what is certain: a wait that is known to be a goroutine's, or the main module's own. A promise that nobody
- * awaits, or a plain async function that nobody awaits, is no goroutine.
+ * awaits, or a plain async function that nobody awaits, is no goroutine. Waits on descriptors are none of ours (they
+ * are no `Wait`): they keep the process alive, as sleeps do, and lookups and files by what Node does for them.
  */
-function isAsleep({ state, goroutine, certainty, frames }: Entry): boolean {
-  if (!ASLEEP.has(state)) return false;
+function isAsleep({ state, wait, goroutine, certainty, frames }: Entry): boolean {
+  if (!(wait instanceof Wait) || wait.mayEndByItself || state === 'sleep') return false;
   if (goroutine === null) return frames.some((frame) => frame.isMain);
   return certainty === 'exact' && !goroutine.daemon && !goroutine.internal;
 }

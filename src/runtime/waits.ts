@@ -32,6 +32,8 @@ export interface WaitRecord {
   readonly resolve?: unknown;
   /** Whom the wait belongs to, where that was certain when it began. */
   readonly goroutine?: Goroutine | null;
+  /** Whether something beside other goroutines may end it, as the caller's signal does: then it is no deadlock. */
+  readonly mayEndByItself?: boolean;
   /** What is waited on: a goroutine known to serve it is who waits, presumably. */
   readonly resource?: object;
 }
@@ -58,6 +60,10 @@ export abstract class Wait implements WaitRecord {
 
   describeWait(): string {
     return '';
+  }
+
+  get mayEndByItself(): boolean {
+    return false;
   }
 
   /** @internal */

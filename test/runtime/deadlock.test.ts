@@ -94,6 +94,29 @@ describe('deadlock', () => {
     );
   });
 
+  test('a signal may still fire: no deadlock', async () => {
+    assertFine(
+      await runProgram(
+        `go(async () => {
+          const parking = new Parking('with a signal');
+          parking.withSignal = true;
+          await parking.enter();
+        });`,
+      ),
+    );
+  });
+
+  test('a pipe in memory that nobody writes to', async () => {
+    assertDeadlock(
+      await runProgram(
+        `import { pipe } from 'gopark/net';
+        const [a, b] = pipe();
+        go(async function reader() { await a.read(new Uint8Array(1)); });`,
+      ),
+      /^goroutine 1 reader \[select, .*\]: read pipe/m,
+    );
+  });
+
   test('who is woken at the last moment, by a beforeExit listener, goes on', async () => {
     assertFine(
       await runProgram(

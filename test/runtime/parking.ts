@@ -24,6 +24,13 @@ export class Parking extends Wait implements Parked<void> {
     this.resolve();
   }
 
+  /** As if its caller had given a signal. */
+  withSignal = false;
+
+  override get mayEndByItself(): boolean {
+    return this.withSignal;
+  }
+
   override describeWait(): string {
     return this.detail;
   }
