@@ -23,22 +23,35 @@ export interface Found extends Progress {
 export class UnderLoad {
   readonly #server: Child;
   readonly #load: Child;
+  /** Where the gateway listens. */
+  readonly address: string;
 
-  private constructor(server: Child, load: Child) {
+  private constructor(server: Child, load: Child, address: string) {
     this.#server = server;
     this.#load = load;
+    this.address = address;
   }
 
-  static async start(connections: number): Promise<UnderLoad> {
+  /** `more`: arguments for the gateway, and for the Node that runs it. */
+  static async start(
+    connections: number,
+    more: { gateway?: readonly string[]; node?: readonly string[] } = {},
+  ): Promise<UnderLoad> {
     const most = String(connections + PUBLISHERS);
     const limits = ['--max-connections', most, '--max-per-address', most];
-    const serve = ['gateway', '--listen', '127.0.0.1:0', ...limits];
-    const server = new Child('server', [process.execPath, ...execArguments(), gateway, ...serve]);
+    const serve = ['gateway', '--listen', '127.0.0.1:0', ...limits, ...(more.gateway ?? [])];
+    const server = new Child('server', [
+      process.execPath,
+      ...execArguments(),
+      ...(more.node ?? []),
+      gateway,
+      ...serve,
+    ]);
     const address = (await server.line()).split(' ').at(-1)!;
     const options = { address, connections, symbols: 200, seconds: 0, rate: 0, feeds: 0, fromInput: true };
     const driver = new Child('load', [process.execPath, load, ...loadArguments(options)]);
     while (parseProgress(await driver.line()).kind !== 'ready');
-    return new UnderLoad(server, driver);
+    return new UnderLoad(server, driver, address);
   }
 
   /** Bytes of the gateway now. */

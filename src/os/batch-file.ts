@@ -59,7 +59,11 @@ export class BatchFile {
       await this.#cleanUp(start, (error as PathError).bytesWritten ?? 0);
       return failure;
     }
-    if (sync === 'batch') return this.sync();
+    if (sync === 'batch') {
+      const failure = await this.sync();
+      if (failure !== null) await this.#cutOffUnsynced(start);
+      return failure;
+    }
     if (sync !== 'never') this.syncDue = Math.min(this.syncDue, now() + sync);
     return null;
   }
@@ -103,6 +107,16 @@ export class BatchFile {
       if (this.#options.sync === 'batch') await this.file.datasync();
     } catch (error) {
       this.broken = this.#failed(error);
+    }
+  }
+
+  /** After a failed sync: what its writers are told is not in the file should not be found there. */
+  async #cutOffUnsynced(start: number): Promise<void> {
+    if (!this.#options.truncates) return;
+    try {
+      await this.file.truncate(start);
+    } catch {
+      // The disk fails: they have been told that already, and that nothing is certain any more.
     }
   }
 

@@ -97,6 +97,9 @@ describe('gateway: a disk that hangs', { timeout: 60_000 }, () => {
     assert.match(String(stderr.mock.calls[0]!.arguments[0]), /1 orders were rejected: .*i\/o error/);
     await trader.close();
     await gateway.shutdown();
-    assert.ok(ordersIn(path).some(({ id }) => id === '1'));
+    assert.deepEqual(
+      ordersIn(path).map(({ id }) => id),
+      ['1'],
+    );
   });
 });

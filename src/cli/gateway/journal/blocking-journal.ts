@@ -38,14 +38,15 @@ export class BlockingJournal implements Journal {
       this.#cutOff();
       return failed(error);
     }
-    this.#end += record.length;
     try {
       this.#syncIfDue();
-      return KEPT;
     } catch (error) {
+      this.#cutOff();
       this.#broken = error;
       return failed(error);
     }
+    this.#end += record.length;
+    return KEPT;
   }
 
   #cutOff(): void {
