@@ -55,7 +55,12 @@ export async function openNamed(
   const work: Work<number> = (callback) => fs.open(path, bits | NONBLOCK, mode, callback);
   try {
     const late = (descriptor: number) => fs.close(descriptor);
-    const fd = await filePool.run<number>('open', name, work, { signal, abandonable: true, late });
+    const fd = await filePool.run<number>('open', name, work, {
+      signal,
+      abandonable: true,
+      late,
+      opens: true,
+    });
     return new File(name, fd, bits);
   } catch (error) {
     throw pathError(error, { op: 'open', path: name });

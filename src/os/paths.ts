@@ -15,7 +15,7 @@ async function onPath<T>(op: string, path: string | URL, work: Work<T>): Promise
 }
 
 /**
- * The whole of a file. Go: `os.ReadFile`.
+ * The whole of a file, as long as it was when it was opened. Go: `os.ReadFile`.
  *
  * @example
  * ```ts
@@ -26,7 +26,13 @@ async function onPath<T>(op: string, path: string | URL, work: Work<T>): Promise
  */
 export async function readFile(path: string | URL): Promise<Uint8Array> {
   await using file = await open(path);
-  return await readAll(file);
+  const { size } = await file.stat();
+  // What the kernel makes up while it is read, as in /proc, has no size.
+  if (size === 0) return await readAll(file);
+  // Not zeroed: all of it is overwritten.
+  const bytes = new Uint8Array(Buffer.allocUnsafeSlow(size).buffer);
+  const n = (await file.readAt(bytes, 0)) ?? 0;
+  return n === size ? bytes : bytes.slice(0, n);
 }
 
 /**

@@ -65,6 +65,30 @@ describe('the file pool', () => {
     await Promise.all(reads);
   });
 
+  test('files that are open come before those that are to be opened, for 10 ms', async (t) => {
+    const path = join(directoryOf(t), 'f');
+    writeFileSync(path, 'abc');
+    let time = performance.now();
+    t.mock.method(performance, 'now', () => time);
+    await using file = await open(path);
+    const disk = new SlowDisk(t, ['read', 'open']);
+    configureFiles({ concurrency: 1 });
+    const reading = (async () => {
+      for (let at = 0; at < 4; at++) await file.readAt(new Uint8Array(1), at);
+    })();
+    const opening = Promise.all([open(path), open(path)]);
+    const seen: string[] = [];
+    for (let i = 0; i < 6; i++) {
+      const call = await disk.next();
+      seen.push(call.name);
+      if (i === 1) time += 11;
+      call.release();
+    }
+    await reading;
+    for (const other of await opening) await other.close();
+    assert.deepEqual(seen, ['read', 'read', 'open', 'read', 'read', 'open']);
+  });
+
   test('a signal ends what waits for a thread', async (t) => {
     const path = join(directoryOf(t), 'f');
     await using file = await open(path, 'w');
