@@ -21,7 +21,7 @@ export interface RuntimeHooks {
   holdLimit: number;
   /**
    * Told of every such hold, at most one a second that nobody in particular is suspected of. `null`, the default: a
-   * line on stderr, once for each creation site.
+   * line on stderr, once for each creation site. What it throws is an uncaught exception.
    */
   onHold: HoldHook;
   /**
