@@ -12,6 +12,7 @@ export {
   UnsupportedError,
 } from './errors.ts';
 export { joinHostPort, splitHostPort } from './host-port.ts';
+export { limitListener } from './limit-listener.ts';
 export { type ListenOptions, listen, type TCPNetwork } from './listen.ts';
 export type { Listener } from './listener.ts';
 export type { KeepAlive, TCPOptions } from './options.ts';
@@ -30,5 +31,6 @@ export {
   Resolver,
   type ResolverOptions,
 } from './resolver.ts';
+export { type ConnHandler, Serving, type ShutdownOptions, startServing } from './serving.ts';
 export { TCPConn } from './tcp-conn.ts';
 export { TCPListener } from './tcp-listener.ts';

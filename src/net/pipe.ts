@@ -1,125 +1,52 @@
 import { checkBytes } from '../io/arguments.ts';
 import { EPIPE, FAILED_CLOSED, FAILED_DEADLINE, FAILED_DETACHED, type Failure } from '../poll/index.ts';
 import { nextTurn, spend } from '../runtime/budget.ts';
-import { now } from '../runtime/clock.ts';
 import { abortReason } from '../runtime/failures.ts';
-import { type Parked, park } from '../runtime/park.ts';
-import { onAbort } from '../runtime/signal.ts';
-import { type Timer, timers } from '../runtime/timers.ts';
-import { beginWait, endWait, Wait } from '../runtime/waits.ts';
 import type { Addr } from './addr.ts';
 import type { CallOptions, Conn } from './conn.ts';
 import { instantIn, instantOf } from './deadlines.ts';
 import { ClosedError, OpError, operationError } from './errors.ts';
+import { ParkedCall, ParkedCalls } from './parked-calls.ts';
 
 /** Of both ends of a `pipe`, which are nowhere in particular. */
 const PIPE_ADDR: Addr = Object.freeze({ network: 'pipe', toString: () => 'pipe' });
 
 /** One waiting read or write. */
-class PipeCall<T> extends Wait implements Parked<T> {
-  readonly waitReason = 'select';
+class PipeCall<T> extends ParkedCall<T> {
   readonly p: Uint8Array;
   readonly length: number;
   /** How much of a write readers have taken. */
   taken = 0;
-  resolve!: (value: T) => void;
-  reject!: (reason: unknown) => void;
-  readonly #side: Side<T>;
-  readonly #signal: AbortSignal | undefined;
 
   constructor(side: Side<T>, p: Uint8Array, signal: AbortSignal | undefined) {
-    super();
+    super(side, signal);
     this.p = p;
     this.length = p.length;
-    this.#side = side;
-    this.#signal = signal;
   }
 
-  override describeWait(): string {
-    return `${this.#side.op} pipe`;
-  }
-
-  override get mayEndByItself(): boolean {
-    return this.#signal !== undefined;
-  }
-
-  start(): Promise<T> {
-    const promise = park<T>(this);
-    beginWait(this);
-    if (this.#signal !== undefined) onAbort(this.#signal, this);
-    return promise;
-  }
-
-  #end(): void {
-    endWait(this);
-    this.#signal?.removeEventListener('abort', this);
-    this.#side.leave(this);
-  }
-
-  succeed(value: T): void {
-    this.#end();
-    this.resolve(value);
-  }
-
-  fail(failure: Failure): void {
-    this.#end();
-    this.reject(this.#side.error(failure, this.taken));
-  }
-
-  /** The signal fired. */
-  handleEvent(): void {
-    this.#end();
-    const reason = abortReason(this.#signal!);
-    const details = { op: this.#side.op, net: 'pipe', cause: reason, bytesWritten: this.taken };
-    this.reject(this.taken === 0 ? reason : new OpError('ERR_ABORTED', 'aborted', details));
+  protected override aborted(reason: unknown): unknown {
+    if (this.taken === 0) return reason;
+    const details = { op: 'write', net: 'pipe', cause: reason, bytesWritten: this.taken };
+    return new OpError('ERR_ABORTED', 'aborted', details);
   }
 }
 
-/** One direction of one end: the calls that wait there, in their order, and their deadline. */
-class Side<T> implements Timer {
-  when = 0;
-  index = -1;
-  readonly holds = true;
+/** One direction of one end. */
+class Side<T> extends ParkedCalls<T, PipeCall<T>> {
   readonly op: 'read' | 'write';
-  readonly calls = new Set<PipeCall<T>>();
-  #deadline = 0;
 
   constructor(op: 'read' | 'write') {
+    super();
     this.op = op;
   }
 
-  get expired(): boolean {
-    return this.#deadline !== 0 && now() >= this.#deadline;
+  get what(): string {
+    return `${this.op} pipe`;
   }
 
-  setDeadline(instant: number): void {
-    this.#deadline = instant;
-    // Never at once: whoever moves it on before the waiting calls have run has made no timeout.
-    if (instant === 0) timers.delete(this);
-    else if (this.calls.size > 0) timers.set(this, instant);
-  }
-
-  enter(call: PipeCall<T>): Promise<T> {
-    this.calls.add(call);
-    if (this.#deadline !== 0) timers.set(this, this.#deadline);
-    return call.start();
-  }
-
-  leave(call: PipeCall<T>): void {
-    this.calls.delete(call);
-    if (this.calls.size === 0) timers.delete(this);
-  }
-
-  fire(): void {
-    if (this.expired) this.failAll(FAILED_DEADLINE);
-  }
-
-  failAll(failure: Failure): void {
-    for (const call of [...this.calls]) call.fail(failure);
-  }
-
-  error(failure: Failure, bytesWritten: number): OpError {
-    return operationError(failure, { op: this.op, net: 'pipe' }, this.op === 'write' ? { bytesWritten } : {});
+  error(failure: Failure, call: PipeCall<T> | null = null): OpError {
+    const counts = this.op === 'write' ? { bytesWritten: call?.taken ?? 0 } : {};
+    return operationError(failure, { op: this.op, net: 'pipe' }, counts);
   }
 }
 
@@ -191,11 +118,11 @@ class PipeConn implements Conn {
     checkBytes(p);
     const signal = options?.signal;
     const side = this.#in.reading;
-    if (this.#closed) throw side.error(FAILED_CLOSED, 0);
+    if (this.#closed) throw side.error(FAILED_CLOSED);
     if (signal?.aborted) throw abortReason(signal);
     if (p.length === 0) return 0;
     if (this.#peer.#closed) return null;
-    if (side.expired) throw side.error(FAILED_DEADLINE, 0);
+    if (side.expired) throw side.error(FAILED_DEADLINE);
     const reading = side.enter(new PipeCall(side, p, signal));
     this.#in.match();
     return reading;
@@ -205,10 +132,10 @@ class PipeConn implements Conn {
     checkBytes(p);
     const signal = options?.signal;
     const side = this.#out.writing;
-    if (this.#closed) throw side.error(FAILED_CLOSED, 0);
+    if (this.#closed) throw side.error(FAILED_CLOSED);
     if (signal?.aborted) throw abortReason(signal);
-    if (this.#peer.#closed) throw side.error(EPIPE, 0);
-    if (side.expired) throw side.error(FAILED_DEADLINE, 0);
+    if (this.#peer.#closed) throw side.error(EPIPE);
+    if (side.expired) throw side.error(FAILED_DEADLINE);
     if (p.length === 0) return 0;
     const writing = side.enter(new PipeCall(side, p, signal));
     this.#out.match();

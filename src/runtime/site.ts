@@ -21,3 +21,12 @@ export function originOf(fn: (...args: never[]) => unknown, callee: (...args: ne
   origins.set(fn, origin);
   return origin;
 }
+
+/** Makes `fn` count as `other`, which it wraps: created where the caller of `callee` gave that one. */
+export function shareOrigin(
+  fn: (...args: never[]) => unknown,
+  other: (...args: never[]) => unknown,
+  callee: (...args: never[]) => unknown,
+): void {
+  origins.set(fn, originOf(other, callee));
+}
