@@ -17,6 +17,13 @@ export { type ListenOptions, listen, type TCPNetwork } from './listen.ts';
 export type { Listener } from './listener.ts';
 export type { KeepAlive, TCPOptions } from './options.ts';
 export { pipe } from './pipe.ts';
+export {
+  type ProxyHeader,
+  type ProxyHeaderOptions,
+  ProxyProtocolError,
+  type ProxyTLV,
+  readProxyHeader,
+} from './proxy-protocol/index.ts';
 export type { MX, SRV } from './records.ts';
 export {
   type LookupOptions,
