@@ -20,8 +20,8 @@ export interface ConnectPlan {
   readonly local: Endpoint | null;
 }
 
-/** As in Go: how often a connection to oneself is given up for another try. */
-const SELF_CONNECTS = 2;
+/** As in Go: how often a port that the system chose is given up for another one. */
+const OTHER_PORTS = 2;
 
 async function connectOnce(
   plan: ConnectPlan,
@@ -63,9 +63,15 @@ export async function connect(
   to: Endpoint,
   signal: AbortSignal | undefined,
 ): Promise<TCPConn> {
-  for (let again = SELF_CONNECTS; ; again--) {
-    const conn = await connectOnce(plan, to, signal);
-    if (again === 0 || (plan.local?.port ?? 0) !== 0 || !isSelf(conn)) return conn;
-    conn.closeNow();
+  const systemsChoice = (plan.local?.port ?? 0) === 0;
+  for (let again = systemsChoice ? OTHER_PORTS : 0; ; again--) {
+    try {
+      const conn = await connectOnce(plan, to, signal);
+      if (again === 0 || !isSelf(conn)) return conn;
+      conn.closeNow();
+    } catch (error) {
+      // The port was free when the system chose it, and is not any more.
+      if (again === 0 || !(error instanceof OpError) || error.code !== 'EADDRNOTAVAIL') throw error;
+    }
   }
 }

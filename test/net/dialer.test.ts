@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { constants } from 'node:os';
 import { describe, test } from 'node:test';
 import {
   AddrError,
@@ -281,6 +282,26 @@ describe('dialer: the near end', { skip: linux }, () => {
       const conn = await dial('tcp', self, { localAddress: self });
       assert.equal(String(conn.localAddr), String(conn.remoteAddr));
       conn.closeNow();
+      assert.equal(calls, 3);
+    } finally {
+      driver.connect = connect;
+    }
+  });
+
+  test('a port that was taken just then: another try, twice', async () => {
+    await using listener = await listen('tcp', '127.0.0.1:0');
+    const { driver } = threadPoller();
+    const { connect } = driver;
+    let failures = 2;
+    let calls = 0;
+    driver.connect = (...args) =>
+      ++calls <= failures ? -constants.errno.EADDRNOTAVAIL : connect.apply(driver, args);
+    try {
+      (await dial('tcp', String(listener.addr))).closeNow();
+      assert.equal(calls, 3);
+      calls = 0;
+      failures = Number.POSITIVE_INFINITY;
+      assert.equal((await rejection(dial('tcp', String(listener.addr)))).code, 'EADDRNOTAVAIL');
       assert.equal(calls, 3);
     } finally {
       driver.connect = connect;
