@@ -19,3 +19,15 @@ export {
   stats,
   Timer,
 } from './runtime/index.ts';
+export * as sync from './sync/index.ts';
+export {
+  aborted,
+  Chan,
+  chan,
+  otherwise,
+  recv,
+  type SelectCase,
+  select,
+  send,
+  timeout,
+} from './sync/index.ts';
