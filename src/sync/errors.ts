@@ -4,12 +4,14 @@
  *
  * @example
  * ```ts
- * import { MisuseError, Mutex } from 'gopark/sync';
+ * import { chan, MisuseError } from 'gopark/sync';
  *
+ * const jobs = chan<string>();
+ * jobs.close();
  * try {
- *   new Mutex().unlock();
+ *   jobs.trySend('late');
  * } catch (error) {
- *   if (error instanceof MisuseError) console.error(error.code); // ERR_NOT_LOCKED
+ *   if (error instanceof MisuseError) console.error(error.code); // ERR_CHAN_CLOSED
  * }
  * ```
  */
