@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { isIP, isIPv6 } from 'node:net';
 import { checkCount } from '../io/arguments.ts';
-import { threadPoller } from '../poll/index.ts';
+import { type ListenSocketOptions, type Poller, threadPoller } from '../poll/index.ts';
 import { TCPAddr } from './addr.ts';
 import { AddrError, OpError, operationError, UnsupportedError } from './errors.ts';
 import { splitHostPort } from './host-port.ts';
-import { applyOptions, connSettings, type TCPOptions } from './options.ts';
+import { applyOptions, type ConnSettings, connSettings, type TCPOptions } from './options.ts';
 import { defaultResolver } from './resolver.ts';
 import { portOf } from './services.ts';
 import { TCPListener } from './tcp-listener.ts';
@@ -92,15 +92,39 @@ export async function listen(
   const reusePort = options.reusePort === true;
   if (reusePort && !driver.capabilities.has('reusePort'))
     throw new UnsupportedError(driver.name, 'reusePort');
-  let bind = await bindAddress(network, host);
-  let slot = driver.listen(bind.host, port, { backlog, reusePort, ipv6Only: !bind.dual });
-  if (slot < 0 && bind.dual && host === '') {
-    // A machine without IPv6.
-    bind = { host: '0.0.0.0', dual: false };
-    slot = driver.listen(bind.host, port, { backlog, reusePort, ipv6Only: false });
+  const bind = await bindAddress(network, host);
+  const socketOptions = { backlog, reusePort, ipv6Only: !bind.dual };
+  try {
+    return await listenOn(poller, network, bind.host, port, socketOptions, settings, options);
+  } catch (error) {
+    if (!(bind.dual && host === '' && error instanceof OpError && NO_IPV6.has(error.code))) throw error;
+    return listenOn(
+      poller,
+      network,
+      '0.0.0.0',
+      port,
+      { ...socketOptions, ipv6Only: false },
+      settings,
+      options,
+    );
   }
-  if (slot < 0)
-    throw operationError(-slot, { op: 'listen', net: network, addr: new TCPAddr(bind.host, port) });
+}
+
+/** What a machine without IPv6 says to '::'. */
+const NO_IPV6 = new Set(['EAFNOSUPPORT', 'EADDRNOTAVAIL', 'EINVAL', 'EPROTONOSUPPORT']);
+
+async function listenOn(
+  poller: Poller,
+  network: TCPNetwork,
+  host: string,
+  port: number,
+  socketOptions: ListenSocketOptions,
+  settings: ConnSettings,
+  options: ListenOptions,
+): Promise<TCPListener> {
+  const slot = poller.driver.listen(host, port, socketOptions);
+  const details = { op: 'listen', net: network, addr: new TCPAddr(host, port) };
+  if (slot < 0) throw operationError(-slot, details);
   const listener = new TCPListener(poller, slot, settings);
   try {
     await listener.fd.listening();
@@ -108,6 +132,8 @@ export async function listen(
     if (failed !== 0) throw listener.error('listen', failed);
   } catch (error) {
     await listener.close();
+    // The listener never had an address: the one that was asked for says more.
+    if (error instanceof OpError && error.errno !== undefined) throw operationError(-error.errno, details);
     throw error;
   }
   return listener;

@@ -56,19 +56,30 @@ export function setOption(
   return -result;
 }
 
-/** Switches keep-alive. The first errno that came up, or 0. */
+/**
+ * Switches keep-alive. The first errno that came up, or 0. A driver that knows no interval has the system's, unless
+ * one is asked for.
+ */
 export function setKeepAlive(poller: Poller, slot: number, keepAlive: boolean | KeepAlive): number {
   if (keepAlive === false) return setOption(poller, slot, 'keepAlive', 0);
-  const { idle, interval, count } = { ...DEFAULT_KEEP_ALIVE, ...(keepAlive === true ? {} : keepAlive) };
+  const asked = keepAlive === true ? {} : keepAlive;
+  const { idle, interval, count } = { ...DEFAULT_KEEP_ALIVE, ...asked };
   checkCount(idle, 'keepAlive.idle', 1);
   checkCount(interval, 'keepAlive.interval', 1);
   checkCount(count, 'keepAlive.count', 1);
-  return (
-    setOption(poller, slot, 'keepAlive', 1) ||
-    setOption(poller, slot, 'keepAliveIdle', idle) ||
-    setOption(poller, slot, 'keepAliveInterval', interval) ||
-    setOption(poller, slot, 'keepAliveCount', count)
-  );
+  const failed = setOption(poller, slot, 'keepAlive', 1) || setOption(poller, slot, 'keepAliveIdle', idle);
+  const { driver } = poller;
+  if (driver.capabilities.has('keepAliveInterval')) {
+    return (
+      failed ||
+      setOption(poller, slot, 'keepAliveInterval', interval) ||
+      setOption(poller, slot, 'keepAliveCount', count)
+    );
+  }
+  if (asked.interval !== undefined || asked.count !== undefined) {
+    throw new UnsupportedError(driver.name, 'keepAliveInterval');
+  }
+  return failed;
 }
 
 /** The options of a fresh socket. On a listener they pass on to what it accepts, at no cost for each connection. */

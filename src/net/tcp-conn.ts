@@ -11,7 +11,7 @@ import {
 import { TCPAddr } from './addr.ts';
 import type { CallOptions, Conn } from './conn.ts';
 import { instantIn, instantOf } from './deadlines.ts';
-import { ClosedError, OpError, operationError } from './errors.ts';
+import { ClosedError, OpError, operationError, UnsupportedError } from './errors.ts';
 import { type ConnSettings, type KeepAlive, setKeepAlive, setOption } from './options.ts';
 
 /** Linger times beyond this the kernel does not take. */
@@ -189,8 +189,16 @@ export class TCPConn implements Conn, FDOwner {
     return this.#fd.closeWrite();
   }
 
-  /** Ends the incoming stream: reads see the end. */
+  /**
+   * Ends the incoming stream: reads see the end.
+   *
+   * @throws UnsupportedError, as a rejection, where the driver lacks the capability 'closeRead'.
+   */
   closeRead(): Promise<void> {
+    const { driver } = this.#fd.poller;
+    if (!driver.capabilities.has('closeRead')) {
+      return Promise.reject(new UnsupportedError(driver.name, 'closeRead'));
+    }
     return this.#fd.closeRead();
   }
 

@@ -38,7 +38,7 @@ export interface Driver {
   readonly name: string;
   readonly capabilities: ReadonlySet<Capability>;
   readonly slotCount: number;
-  /** Where received bytes lie. */
+  /** Where received bytes lie. Ask for it anew each time: not every driver has only one. */
   readonly slab: Uint8Array;
 
   /** Where completions go. Called once, before anything else. */

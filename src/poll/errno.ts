@@ -1,21 +1,21 @@
-import { constants } from 'node:os';
 import { getSystemErrorMap } from 'node:util';
 
+/** libuv's numbers: the system's own where it has errnos, others on Windows. */
+const numbers = new Map(Array.from(getSystemErrorMap(), ([number, [name]]) => [name, -number]));
+
 /** The errors that gopark's own code decides on, as positive numbers of this platform. */
-export const {
-  EAGAIN,
-  EBADF,
-  ECANCELED,
-  ECONNRESET,
-  EINVAL,
-  EMFILE,
-  ENFILE,
-  ENOBUFS,
-  ENOMEM,
-  ENOTCONN,
-  ENOTSUP,
-  EPIPE,
-} = constants.errno;
+export const EAGAIN: number = numbers.get('EAGAIN')!;
+export const EBADF: number = numbers.get('EBADF')!;
+export const ECANCELED: number = numbers.get('ECANCELED')!;
+export const ECONNRESET: number = numbers.get('ECONNRESET')!;
+export const EINVAL: number = numbers.get('EINVAL')!;
+export const EMFILE: number = numbers.get('EMFILE')!;
+export const ENFILE: number = numbers.get('ENFILE')!;
+export const ENOBUFS: number = numbers.get('ENOBUFS')!;
+export const ENOMEM: number = numbers.get('ENOMEM')!;
+export const ENOTCONN: number = numbers.get('ENOTCONN')!;
+export const ENOTSUP: number = numbers.get('ENOTSUP')!;
+export const EPIPE: number = numbers.get('EPIPE')!;
 
 /** The symbolic name of a positive errno, as Node's own errors carry it in `code`. */
 export function errnoName(errno: number): string {

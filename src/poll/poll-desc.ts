@@ -1,3 +1,4 @@
+import { nextTurn } from '../runtime/budget.ts';
 import { now } from '../runtime/clock.ts';
 import { park } from '../runtime/park.ts';
 import { type Timer, timers } from '../runtime/timers.ts';
@@ -240,8 +241,8 @@ export class PollDesc {
       return;
     }
     // A stalled loop may be late, not the peer: what is there by now still counts.
-    if ((this.#state & OPERATION) !== OP_DRAIN) this.fd.poller.lookOnce();
-    this.expire();
+    if ((this.#state & OPERATION) === OP_DRAIN || this.fd.poller.lookOnce()) this.expire();
+    else nextTurn().then(() => this.expire());
   }
 }
 

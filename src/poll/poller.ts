@@ -88,10 +88,11 @@ export class Poller implements CompletionReceiver {
     beginSlice();
   }
 
-  /** One poll pass for all deadlines that strike together. */
-  lookOnce(): void {
-    if (this.#lookedAt === timers.rings) return;
+  /** One poll pass for all deadlines that strike together. False: this driver only looks when the event loop does. */
+  lookOnce(): boolean {
+    if (!this.driver.capabilities.has('poll')) return false;
+    if (this.#lookedAt === timers.rings) return true;
     this.#lookedAt = timers.rings;
-    this.driver.poll();
+    return this.driver.poll();
   }
 }

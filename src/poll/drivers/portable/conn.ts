@@ -1,0 +1,364 @@
+import type { Socket } from 'node:net';
+import {
+  OP_CONNECT,
+  OP_DRAIN,
+  OP_READABLE,
+  OP_RECV,
+  OP_SHUTDOWN,
+  OP_WRITABLE,
+  type Op,
+  type SocketAddress,
+} from '../../driver.ts';
+import { EAGAIN, ECANCELED, ECONNRESET, ENOTSUP, EPIPE } from '../../errno.ts';
+import type { Host } from './host.ts';
+import { type Block, OutboundChain } from './outbound.ts';
+
+const NO_BYTES = Buffer.alloc(0);
+const RECV = 1 << OP_RECV;
+const READABLE = 1 << OP_READABLE;
+const WRITABLE = 1 << OP_WRITABLE;
+const CONNECT = 1 << OP_CONNECT;
+
+/** How a socket's listeners find its connection: they are shared, a closure for each socket would be memory. */
+const CONN = Symbol('conn');
+type OwnedSocket = Socket & { [CONN]?: PortableConn };
+const connOf = (socket: OwnedSocket): PortableConn => socket[CONN]!;
+
+function onData(this: Socket, chunk: Buffer): void {
+  connOf(this).arrived(chunk);
+}
+function onEnd(this: Socket): void {
+  connOf(this).ended();
+}
+function onError(this: Socket, error: NodeJS.ErrnoException): void {
+  connOf(this).failed(error);
+}
+function onClose(this: Socket): void {
+  connOf(this).gone();
+}
+function onConnect(this: Socket): void {
+  connOf(this).connected();
+}
+
+/**
+ * One connection on a `net.Socket`. The socket flows while somebody reads; the first chunk that nobody waits for is
+ * held here and pauses it.
+ */
+export class PortableConn {
+  readonly kind = 'conn';
+  readonly slot: number;
+  readonly generation: number;
+  local: SocketAddress | null = null;
+  remote: SocketAddress | null = null;
+  readonly #host: Host;
+  readonly #socket: Socket;
+  /** Operations in flight, a bit each. */
+  #wanted = 0;
+  /** Bytes that came with nobody waiting. */
+  #held: Uint8Array | null = null;
+  #paused = true;
+  #ended = false;
+  #closing = false;
+  #gone = false;
+  /** Linger 0. */
+  #resets = false;
+  /** The errno that ended the socket, 0 while it lives. */
+  #failure = 0;
+  /** What readers are told of it. */
+  #readFailure = 0;
+  readonly #chain: OutboundChain;
+  /** Handed to the socket, and not all in the kernel yet. */
+  #inFlight = 0;
+  #inFlightBlock: Block | null = null;
+  /** The level that a drain in flight waits for. */
+  #level = -1;
+  dirty = false;
+
+  constructor(host: Host, socket: Socket, slot: number, generation: number) {
+    this.#host = host;
+    this.#socket = socket;
+    this.slot = slot;
+    this.generation = generation;
+    this.#chain = new OutboundChain(host.blocks);
+    (socket as OwnedSocket)[CONN] = this;
+    socket.unref();
+    socket.on('end', onEnd).on('error', onError).on('close', onClose);
+  }
+
+  /** An accepted socket, paused. */
+  accepted(): this {
+    this.#socket.on('data', onData);
+    this.#learnAddresses();
+    return this;
+  }
+
+  /** A socket that was told to connect. Its bytes come by way of `onread`. */
+  connecting(): this {
+    this.#wanted |= CONNECT;
+    this.#socket.pause();
+    this.#socket.once('connect', onConnect);
+    return this;
+  }
+
+  #learnAddresses(): void {
+    // At once: a socket that was reset knows neither any more.
+    const { localAddress, localPort, remoteAddress, remotePort } = this.#socket;
+    if (localAddress !== undefined) this.local = { host: localAddress, port: localPort! };
+    if (remoteAddress !== undefined) this.remote = { host: remoteAddress, port: remotePort! };
+  }
+
+  // What the socket tells
+
+  connected(): void {
+    this.#learnAddresses();
+    this.#complete(OP_CONNECT, 0);
+  }
+
+  /** A chunk of ours to keep. */
+  arrived(chunk: Uint8Array): void {
+    if (this.#closing) return;
+    if (this.#wanted & RECV) {
+      this.#deliver(chunk);
+      return;
+    }
+    this.#hold(chunk);
+    this.#paused = true;
+    this.#socket.pause();
+  }
+
+  /** Bytes in memory that all sockets share. False: no more of them now. */
+  arrivedShared(buffer: Uint8Array, count: number): boolean {
+    if (this.#closing) return false;
+    if (this.#wanted & RECV) {
+      this.#deliver(buffer.subarray(0, count));
+      return true;
+    }
+    this.#hold(buffer.slice(0, count));
+    this.#paused = true;
+    return false;
+  }
+
+  #deliver(chunk: Uint8Array): void {
+    this.#wanted &= ~RECV;
+    this.#host.received(this, chunk);
+  }
+
+  #hold(chunk: Uint8Array): void {
+    this.#held = this.#held === null ? chunk : Buffer.concat([this.#held, chunk]);
+    this.#complete(OP_READABLE, 0);
+  }
+
+  ended(): void {
+    this.#ended = true;
+    this.#tellReaders(0);
+  }
+
+  failed(error: NodeJS.ErrnoException): void {
+    const errno = typeof error.errno === 'number' ? Math.abs(error.errno) : ECONNRESET;
+    this.#failure = errno;
+    // The receive side of a socket that Node has given up: what the kernel still held is lost, so it is no orderly end.
+    this.#readFailure = errno === EPIPE ? ECONNRESET : errno;
+    if (this.#wanted & CONNECT) {
+      this.#complete(OP_CONNECT, -errno);
+      return;
+    }
+    if (this.#inFlight > 0 || this.#chain.length > 0) this.#fault(errno);
+    this.#tellReaders(-this.#readFailure);
+  }
+
+  /** The socket is really closed. */
+  gone(): void {
+    this.#gone = true;
+    if (this.#closing) this.#host.closed(this);
+    else if (!this.#ended) this.#tellReaders(this.#failure === 0 ? 0 : -this.#readFailure);
+  }
+
+  #tellReaders(result: number): void {
+    if (this.#closing || this.#held !== null) return;
+    if (this.#wanted & RECV) this.#complete(OP_RECV, result);
+    else this.#complete(OP_READABLE, 0);
+  }
+
+  // Receiving
+
+  recv(): void {
+    this.#wanted |= RECV;
+    if (this.mayBeReadable) this.#host.later(this, () => this.#receiveHeld());
+    else this.#flow();
+  }
+
+  readable(): void {
+    this.#wanted |= READABLE;
+    if (this.mayBeReadable) this.#host.later(this, () => this.#complete(OP_READABLE, 0));
+    else this.#flow();
+  }
+
+  #receiveHeld(): void {
+    if (!(this.#wanted & RECV)) return;
+    const held = this.#held;
+    if (held === null) {
+      if (this.#ended || this.#failure !== 0) this.#complete(OP_RECV, -this.#readFailure);
+      return;
+    }
+    this.#held = null;
+    this.#deliver(held);
+  }
+
+  #flow(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#socket.resume();
+  }
+
+  get mayBeReadable(): boolean {
+    return this.#held !== null || this.#ended || this.#failure !== 0;
+  }
+
+  peek(): number {
+    if (this.#held !== null) return 1;
+    if (this.#failure !== 0) return -this.#readFailure;
+    return this.#ended ? 0 : -EAGAIN;
+  }
+
+  /** Some of the bytes at hand, at most `most`; a negated errno, or 0 at the end. */
+  take(most: number): Uint8Array | number {
+    const held = this.#held;
+    if (held === null) return this.peek();
+    this.#held = held.length > most ? held.subarray(most) : null;
+    return held.length > most ? held.subarray(0, most) : held;
+  }
+
+  // Sending
+
+  get outboundLength(): number {
+    return this.#chain.length + this.#inFlight;
+  }
+
+  stage(p: Uint8Array, from: number, to: number): void {
+    this.#chain.append(p, from, to);
+    this.#host.staged(this);
+  }
+
+  /** Hands the chain to the socket, which takes one at a time. */
+  flush(): void {
+    if (this.#inFlight > 0 || this.#chain.length === 0) return;
+    const socket = this.#socket;
+    if (socket.destroyed) {
+      this.#host.later(this, () => this.#fault(EPIPE));
+      return;
+    }
+    const { bytes, block } = this.#chain.take();
+    socket.write(bytes);
+    this.#inFlightBlock = block;
+    if (socket.errored !== null) {
+      // The event that tells more comes later: whoever waits for this very flush must know before.
+      this.#inFlight = bytes.length;
+      const { errno } = socket.errored as NodeJS.ErrnoException;
+      this.#host.later(this, () => this.#fault(errno === undefined ? EPIPE : Math.abs(errno)));
+    } else if (socket.writableLength > 0) {
+      this.#inFlight = bytes.length;
+      // Behind it, so that only slow peers cost a callback.
+      socket.write(NO_BYTES, (error) => {
+        if (!error) this.#sent();
+      });
+    } else {
+      this.#releaseBlock();
+    }
+  }
+
+  #sent(): void {
+    this.#inFlight = 0;
+    this.#releaseBlock();
+    if (this.#closing) return;
+    this.flush();
+    this.#completeDrain(0);
+  }
+
+  #releaseBlock(): void {
+    this.#chain.done(this.#inFlightBlock);
+    this.#inFlightBlock = null;
+  }
+
+  #fault(errno: number): void {
+    const unsent = this.outboundLength;
+    if (this.#closing || unsent === 0) return;
+    // The socket may still have the block: it is the garbage collector's now.
+    this.#inFlightBlock = null;
+    this.#inFlight = 0;
+    this.#chain.drop();
+    this.#host.fault(this, errno, unsent);
+    this.#completeDrain(-errno);
+  }
+
+  drain(level: number): void {
+    this.#level = level;
+    this.flush();
+    this.#host.later(this, () => this.#completeDrain(0));
+  }
+
+  #completeDrain(result: number): void {
+    if (this.#level < 0 || (result === 0 && this.outboundLength > this.#level)) return;
+    this.#level = -1;
+    this.#host.complete(OP_DRAIN, this, result);
+  }
+
+  writable(): void {
+    this.#wanted |= WRITABLE;
+    this.#host.later(this, () => this.#complete(OP_WRITABLE, 0));
+  }
+
+  shutdown(how: 'read' | 'write'): void {
+    if (how === 'read') {
+      this.#host.post(OP_SHUTDOWN, this, -ENOTSUP);
+      return;
+    }
+    this.#socket.end((error?: Error | null) => {
+      this.#host.complete(OP_SHUTDOWN, this, error ? -(this.#failure || EPIPE) : 0);
+    });
+  }
+
+  // Options
+
+  setNoDelay(on: boolean): void {
+    this.#socket.setNoDelay(on);
+  }
+
+  setKeepAlive(on: boolean, idleSeconds: number): void {
+    this.#socket.setKeepAlive(on, 1000 * idleSeconds);
+  }
+
+  setResets(on: boolean): void {
+    this.#resets = on;
+  }
+
+  // Ending
+
+  cancel(op: Op): void {
+    if (op === OP_DRAIN) {
+      if (this.#level < 0) return;
+      this.#level = -1;
+    } else {
+      if (!(this.#wanted & (1 << op))) return;
+      this.#wanted &= ~(1 << op);
+    }
+    this.#host.post(op, this, -ECANCELED);
+  }
+
+  close(): void {
+    for (const op of [OP_RECV, OP_READABLE, OP_WRITABLE, OP_CONNECT, OP_DRAIN] as const) this.cancel(op);
+    this.#closing = true;
+    this.#held = null;
+    this.#chain.drop();
+    const socket = this.#socket;
+    if (this.#gone) this.#host.later(this, () => this.#host.closed(this));
+    else if (this.#resets) socket.resetAndDestroy();
+    else socket.destroy();
+  }
+
+  /** Completes an operation that is still in flight. */
+  #complete(op: Op, result: number): void {
+    if (!(this.#wanted & (1 << op))) return;
+    this.#wanted &= ~(1 << op);
+    this.#host.complete(op, this, result);
+  }
+}
