@@ -138,6 +138,12 @@ export type Capability =
   /** `poll` works: a stalled loop can look once more before it lets a deadline strike. */
   | 'poll'
   | 'multishot'
+  /** Connections that nobody accepts wait in the kernel, at most `backlog` of them, and cost no descriptor. */
+  | 'backlog'
+  /** The `bytesUnsent` of a fault is exact. Without it, it is the most that may be missing. */
+  | 'unsentCount'
+  /** Also a worker that is terminated from outside hands its chains to the kernel. */
+  | 'terminate'
   | 'reusePort'
   | 'linger'
   | 'bufferSizes'

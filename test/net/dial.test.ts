@@ -16,6 +16,7 @@ import {
 } from 'gopark/net';
 import { text } from '../lib/bytes.ts';
 import { openSockets, socketsBackAt } from '../lib/descriptors.ts';
+import { needs } from '../lib/needs.ts';
 import { echo, roundTrip } from '../lib/peers.ts';
 import { rejection, turns, until, watch } from '../lib/waiting.ts';
 
@@ -47,7 +48,7 @@ async function withBlackHole(use: (port: number, host: string) => Promise<void>)
 }
 
 describe('dial: time and signals', () => {
-  test('T-1 dial timeout: ends in time, and is a timeout', async () => {
+  test('T-1 dial timeout: ends in time, and is a timeout', needs('backlog'), async () => {
     await withBlackHole(async (port, host) => {
       const sockets = openSockets();
       for (const timeout of [30, 1, 0, -5000, -Infinity]) {
@@ -64,7 +65,10 @@ describe('dial: time and signals', () => {
     });
   });
 
-  test('dial timeout: covers all addresses of a name together', { timeout: 10_000 }, async () => {
+  test('dial timeout: covers all addresses of a name together', {
+    ...needs('backlog'),
+    timeout: 10_000,
+  }, async () => {
     await withBlackHole(async (port) => {
       // "localhost" has that address twice here, or ::1 as well: each try must see the time that is left.
       const start = performance.now();
@@ -84,7 +88,7 @@ describe('dial: time and signals', () => {
     await assert.rejects(dial('tcp', String(listener.addr), { timeout: '1' as never }), RangeError);
   });
 
-  test('C-18 a cancelled dial rejects with the reason of its signal', async () => {
+  test('C-18 a cancelled dial rejects with the reason of its signal', needs('backlog'), async () => {
     await withBlackHole(async (port, host) => {
       const sockets = openSockets();
       assert.equal(

@@ -230,7 +230,7 @@ describe('process: workers', () => {
     });
   });
 
-  test('write(); worker.terminate() arrives', async () => {
+  test('write(); worker.terminate() arrives', needs('terminate'), async () => {
     await withSink(async (listener, sent) => {
       const thread = worker('write and be terminated', listener);
       await once(thread, 'message');

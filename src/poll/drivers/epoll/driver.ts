@@ -89,6 +89,9 @@ export class EpollDriver implements Driver {
   readonly capabilities: ReadonlySet<Capability> = new Set<Capability>([
     'direct',
     'poll',
+    'backlog',
+    'unsentCount',
+    'terminate',
     'reusePort',
     'linger',
     'bufferSizes',
