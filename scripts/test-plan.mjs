@@ -31,19 +31,13 @@ const DRIVERS = ['epoll', 'portable'];
 /** Latency can only be judged by a test that has the machine to itself. */
 const ALONE = ['fairness'];
 
-/** The drivers that run here, and why the others do not. */
+/** The drivers that run here, and why epoll is not among them where that is so. */
 export async function availableDrivers() {
-  const available = [];
-  const missing = [];
-  try {
-    const { loadNative } = await import('../dist/poll/drivers/epoll/native.js');
-    loadNative();
-    available.push('epoll');
-  } catch (error) {
-    missing.push({ driver: 'epoll', why: error.message });
-  }
-  if (existsSync(`${root}dist/poll/drivers/portable/driver.js`)) available.push('portable');
-  return { available, missing };
+  const { decide } = await import('../dist/poll/drivers/choice.js');
+  const { findNative } = await import('../dist/poll/drivers/epoll/native.js');
+  const { choice } = decide(process.platform, '', findNative);
+  if (choice.driver === 'epoll') return { available: ['epoll', 'portable'], missing: [] };
+  return { available: ['portable'], missing: choice.others.filter(({ driver }) => driver === 'epoll') };
 }
 
 function testFiles(filters) {

@@ -15,7 +15,7 @@ import {
   FAILED_UNSENT,
   type Failure,
 } from './errno.ts';
-import { copyBytes, DIRECT_SIZE, OUTBOUND_BOUND, SMALLEST_RECEIVE } from './limits.ts';
+import { copyBytes, copyOf, DIRECT_SIZE, OUTBOUND_BOUND, SMALLEST_RECEIVE } from './limits.ts';
 import { PollDesc } from './poll-desc.ts';
 import type { Poller } from './poller.ts';
 import { AcceptWaiter, EmptyReadWaiter, ListenWaiter, ReadableWaiter, ReadWaiter } from './read-waiters.ts';
@@ -206,7 +206,7 @@ export class FD {
     const slab = this.poller.driver.slab;
     const count = Math.min(received, p.length);
     copyBytes(p, slab, offset, count);
-    if (count < received) this.keepInbound(slab.slice(offset + count, offset + received));
+    if (count < received) this.keepInbound(copyOf(slab, offset + count, offset + received));
     return count;
   }
 
@@ -259,7 +259,7 @@ export class FD {
   keep(op: Op, result: number, offset: number): void {
     if (op === OP_RECV && result > 0) {
       const slab = this.poller.driver.slab;
-      this.keepInbound(slab.slice(offset, offset + result));
+      this.keepInbound(copyOf(slab, offset, offset + result));
     } else if (op === OP_RECV && result < 0) {
       this.some.failed = -result;
     } else if (op === OP_ACCEPT && result >= 0) {

@@ -10,6 +10,11 @@ export const SMALLEST_RECEIVE = 4096;
 /** Up to this size a loop copies faster than the built-in with the view that it needs. */
 const SMALL_COPY = 48;
 
+/** A copy of [start, end). `slice` of one of Node's Buffers is none. */
+export function copyOf(from: Uint8Array, start: number, end: number): Uint8Array {
+  return new Uint8Array(from.subarray(start, end));
+}
+
 /** Copies `count` bytes of `from`, starting at `offset`, to the start of `to`. */
 export function copyBytes(to: Uint8Array, from: Uint8Array, offset: number, count: number): void {
   if (count <= SMALL_COPY) for (let i = 0; i < count; i++) to[i] = from[offset + i]!;

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Driver } from '#dist/poll/driver.js';
+import { driverChoice } from '#dist/poll/drivers/choice.js';
 import { EpollDriver } from '#dist/poll/drivers/epoll/driver.js';
 import {
   F_DIRTY,
@@ -16,6 +17,7 @@ import {
   SLOT_SIZE,
 } from '#dist/poll/drivers/epoll/layout.js';
 import { loadNative, type Native } from '#dist/poll/drivers/epoll/native.js';
+import { PortableDriver } from '#dist/poll/drivers/portable/driver.js';
 import type { Subject } from './driver-suite.ts';
 import { turns } from './waiting.ts';
 
@@ -27,7 +29,7 @@ export interface Inspected {
 }
 
 /** epoll with the words that it shares with C. */
-export function inspectedEpoll(sizes: Sizes): Inspected {
+function inspectedEpoll(sizes: Sizes): Inspected {
   const native = loadNative();
   let words = new Int32Array(0);
   // The functions of a native module cannot be assigned to, and are not enumerable either.
@@ -57,6 +59,16 @@ export function inspectedEpoll(sizes: Sizes): Inspected {
   };
 }
 
+/** Node's sockets. What leaks a slot is found by a test that needs more connections than there are slots. */
+function inspectedPortable({ slots }: Sizes): Inspected {
+  return { driver: new PortableDriver({ slots }), assertEmpty: () => turns(3) };
+}
+
+/** A driver of the test's own, of the kind that this run of the tests is for; `sizes` as far as it has any. */
+export function driverUnderTest(sizes: Sizes): Inspected {
+  return driverChoice().driver === 'epoll' ? inspectedEpoll(sizes) : inspectedPortable(sizes);
+}
+
 /** epoll for the driver suite, here and in processes of its own. */
 export function epollSubject(name: string, sizes: Sizes): Subject {
   return {
@@ -66,5 +78,16 @@ export function epollSubject(name: string, sizes: Sizes): Subject {
     source: `import { EpollDriver } from '#dist/poll/drivers/epoll/driver.js';
       import { loadNative } from '#dist/poll/drivers/epoll/native.js';
       const driver = new EpollDriver(loadNative(), ${JSON.stringify(sizes)});`,
+  };
+}
+
+/** Node's own sockets for the driver suite. */
+export function portableSubject(): Subject {
+  return {
+    name: 'portable',
+    harness: new Set(['sockets', 'process']),
+    make: () => new PortableDriver({ slots: 256 }),
+    source: `import { PortableDriver } from '#dist/poll/drivers/portable/driver.js';
+      const driver = new PortableDriver({ slots: 256 });`,
   };
 }

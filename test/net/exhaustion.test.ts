@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { TCPConn } from 'gopark/net';
 import { sameBytes } from '../lib/bytes.ts';
-import { inspectedEpoll } from '../lib/drivers.ts';
+import { driverUnderTest } from '../lib/drivers.ts';
 import { Network } from '../lib/network.ts';
 import type { Pair } from '../lib/pair.ts';
 import { readToEnd } from '../lib/peers.ts';
@@ -11,7 +11,7 @@ import { storm, transfer } from '../lib/storm.ts';
 import { streamBytes } from '../lib/stream.ts';
 
 // Two receives at a time and a single chain: whoever comes next has to wait for memory.
-const { driver, assertEmpty } = inspectedEpoll({
+const { driver, assertEmpty } = driverUnderTest({
   slots: 128,
   inbound: 8 * 1024,
   outbound: 64 * 1024,

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { openDescriptors } from '../lib/descriptors.ts';
-import { inspectedEpoll } from '../lib/drivers.ts';
+import { driverUnderTest } from '../lib/drivers.ts';
 import { Network } from '../lib/network.ts';
 import { seeded } from '../lib/random.ts';
 import { storm } from '../lib/storm.ts';
 import { until } from '../lib/waiting.ts';
 
-const { driver, assertEmpty } = inspectedEpoll({
+const { driver, assertEmpty } = driverUnderTest({
   slots: 256,
   inbound: 1 << 20,
   outbound: 1 << 20,

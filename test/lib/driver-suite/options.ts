@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { constants } from 'node:os';
 import type { Capability, SocketOption } from '#dist/poll/driver.js';
-import { withRawPeers } from './raw.ts';
+import { turns } from '../waiting.ts';
+import { acceptedFromRaw, connectedToRaw, withRawPeers } from './raw.ts';
 import type { Rows } from './subject.ts';
 
 const { ENOTSUP } = constants.errno;
@@ -76,5 +77,20 @@ export const options: Rows = (row) => {
       await rig.close(slot);
       assert.equal((await failed)[0].code, 'ECONNRESET');
     });
+  });
+
+  row('linger 0 while the peer resets, too: every close completes', ['sockets'], async (rig) => {
+    for (let i = 0; i < 30; i++) {
+      const [slot, raw] = await (i % 2 === 0 ? acceptedFromRaw(rig) : connectedToRaw(rig));
+      rig.driver.setOption(slot, 'linger', 1, 0);
+      rig.send(slot, new Uint8Array(3000));
+      raw.write('unread');
+      await turns(i % 4);
+      // With bytes unread this resets.
+      raw.destroy();
+      await turns(i % 3);
+      if (i % 5 === 0 && rig.driver.outboundLength(slot) === 0) rig.driver.shutdown(slot, 'write');
+      assert.equal((await rig.close(slot)).result, 0);
+    }
   });
 };

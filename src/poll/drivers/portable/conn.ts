@@ -21,6 +21,8 @@ const CONNECT = 1 << OP_CONNECT;
 
 /** How a socket's listeners find its connection: they are shared, a closure for each socket would be memory. */
 const CONN = Symbol('conn');
+/** What Node's own `destroy` looks at. */
+type Resettable = Socket & { resetAndClosing?: boolean };
 type OwnedSocket = Socket & { [CONN]?: PortableConn };
 const connOf = (socket: OwnedSocket): PortableConn => socket[CONN]!;
 
@@ -60,6 +62,9 @@ export class PortableConn {
   #ended = false;
   #closing = false;
   #gone = false;
+  #shutting = false;
+  /** The receiver was given its slot. */
+  #known = true;
   /** Linger 0. */
   #resets = false;
   /** The errno that ended the socket, 0 while it lives. */
@@ -169,7 +174,7 @@ export class PortableConn {
   /** The socket is really closed. */
   gone(): void {
     this.#gone = true;
-    if (this.#closing) this.#host.closed(this);
+    if (this.#closing) this.#host.closed(this, this.#known);
     else if (!this.#ended) this.#tellReaders(this.#failure === 0 ? 0 : -this.#readFailure);
   }
 
@@ -197,7 +202,7 @@ export class PortableConn {
     if (!(this.#wanted & RECV)) return;
     const held = this.#held;
     if (held === null) {
-      if (this.#ended || this.#failure !== 0) this.#complete(OP_RECV, -this.#readFailure);
+      if (this.#ended || this.#failure !== 0) this.#complete(OP_RECV, 0 - this.#readFailure);
       return;
     }
     this.#held = null;
@@ -312,7 +317,10 @@ export class PortableConn {
       this.#host.post(OP_SHUTDOWN, this, -ENOTSUP);
       return;
     }
+    this.#shutting = true;
     this.#socket.end((error?: Error | null) => {
+      if (!this.#shutting) return;
+      this.#shutting = false;
       this.#host.complete(OP_SHUTDOWN, this, error ? -(this.#failure || EPIPE) : 0);
     });
   }
@@ -346,13 +354,28 @@ export class PortableConn {
 
   close(): void {
     for (const op of [OP_RECV, OP_READABLE, OP_WRITABLE, OP_CONNECT, OP_DRAIN] as const) this.cancel(op);
+    const shutting = this.#shutting;
+    if (shutting) {
+      this.#shutting = false;
+      this.#host.post(OP_SHUTDOWN, this, -ECANCELED);
+    }
     this.#closing = true;
     this.#held = null;
     this.#chain.drop();
     const socket = this.#socket;
-    if (this.#gone) this.#host.later(this, () => this.#host.closed(this));
-    else if (this.#resets) socket.resetAndDestroy();
-    else socket.destroy();
+    if (this.#gone) this.#host.later(this, () => this.#host.closed(this, this.#known));
+    else {
+      // Not `resetAndDestroy`: it shuts down first, and where an error destroys the socket meanwhile, its reset is
+      // refused and Node never closes the descriptor. So a socket that is being shut down cannot be reset either.
+      if (this.#resets && !shutting && !socket.connecting) (socket as Resettable).resetAndClosing = true;
+      socket.destroy();
+    }
+  }
+
+  /** Nobody ever accepted it, and nobody knows its slot. */
+  abandon(): void {
+    this.#known = false;
+    this.close();
   }
 
   /** Completes an operation that is still in flight. */

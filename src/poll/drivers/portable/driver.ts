@@ -68,7 +68,7 @@ export class PortableDriver implements Driver {
       received: (owner, chunk) => this.#received(owner, chunk),
       fault: ({ slot, generation }, errno, unsent) => this.#receiver.fault(slot, generation, errno, unsent),
       staged: (conn) => this.#staged(conn),
-      closed: (owner) => this.#closed(owner),
+      closed: (owner, tell) => this.#closed(owner, tell),
     };
   }
 
@@ -99,11 +99,12 @@ export class PortableDriver implements Driver {
     return this.#entries[slot] as PortableConn;
   }
 
-  #closed(owner: Owner): void {
+  #closed(owner: Owner, tell: boolean): void {
     const { slot, generation } = owner;
     this.#entries[slot] = null;
     this.#generations[slot]!++;
     this.#free.push(slot);
+    if (!tell) return;
     this.#round();
     this.#receiver.complete(OP_CLOSE, slot, generation, 0, 0, false);
   }
@@ -169,7 +170,7 @@ export class PortableDriver implements Driver {
   }
 
   close(slot: number): void {
-    this.#entries[slot]!.close((conn) => conn.close());
+    this.#entries[slot]!.close();
   }
 
   cancel(slot: number, op: Op): void {

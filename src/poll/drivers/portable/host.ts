@@ -19,5 +19,6 @@ export interface Host {
   fault(owner: Owner, errno: number, bytesUnsent: number): void;
   /** `conn` has something to hand over when the goroutines are through. */
   staged(conn: Owner & { dirty: boolean; flush(): void }): void;
-  closed(owner: Owner): void;
+  /** The slot is free; `tell`: the receiver asked for it. */
+  closed(owner: Owner, tell: boolean): void;
 }

@@ -123,12 +123,12 @@ export class PortableListener {
   flush(): void {}
 
   /** Connections that nobody has accepted end with it: the system would have reset them. */
-  close(closeConn: (conn: PortableConn) => void): void {
+  close(): void {
     this.cancel(OP_ACCEPT);
     this.cancel(OP_LISTEN);
-    for (const conn of this.#waiting.splice(0)) closeConn(conn);
+    for (const conn of this.#waiting.splice(0)) conn.abandon();
     // Its own callback waits for all connections that it ever accepted.
     if (this.#server.listening) this.#server.close();
-    setImmediate(() => this.#host.closed(this));
+    setImmediate(() => this.#host.closed(this, true));
   }
 }
