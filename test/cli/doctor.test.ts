@@ -272,6 +272,14 @@ describe('doctor: the command', () => {
     assert.match(text.stdout, /bytes made it over loopback and back/);
   });
 
+  test('the portable driver, when it is asked for', () => {
+    const { status, stdout, stderr } = doctor(['--json'], { GOPARK_DRIVER: 'portable' });
+    assert.equal(status, 0, stderr);
+    assert.equal(stderr, '');
+    const report = JSON.parse(stdout);
+    assert.deepEqual([report.driver.driver, report.works], ['portable', true]);
+  });
+
   test('a driver that does not exist: exit code 1, and the reason', () => {
     const { status, stdout } = doctor([], { GOPARK_DRIVER: 'kqueue' });
     assert.equal(status, 1);

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import type { Driver } from '../driver.ts';
+import { DriverError, decision } from './choice.ts';
 import { EpollDriver } from './epoll/driver.ts';
-import { loadNative } from './epoll/native.ts';
 import { PortableDriver } from './portable/driver.ts';
+import { oncePerProcess } from './process-once.ts';
 
 /** More slots than this no process needs; a limit of "unlimited" must not reserve memory without bound. */
 const MOST_SLOTS = 1 << 20;
@@ -17,24 +18,20 @@ function descriptorLimit(): number {
   }
 }
 
-/** The driver of this thread. */
+/**
+ * The driver of this thread. Says once a process, on stderr, that a lesser one than this platform could have runs.
+ *
+ * @throws DriverError when `GOPARK_DRIVER` names one that does not exist or cannot run.
+ */
 export function chooseDriver(): Driver {
-  const forced = process.env.GOPARK_DRIVER;
-  if (forced !== undefined && forced !== '' && forced !== 'epoll' && forced !== 'portable') {
-    throw new Error(`GOPARK_DRIVER=${forced}: there are epoll and portable`);
-  }
+  const { choice, native } = decision();
+  if (choice.driver === null) throw new DriverError(choice.why);
   const slots = Math.min(MOST_SLOTS, Math.max(1024, descriptorLimit()));
-  if (forced === 'portable') return new PortableDriver({ slots });
-  let native: ReturnType<typeof loadNative>;
-  try {
-    native = loadNative();
-  } catch (cause) {
-    throw new Error('gopark: the epoll driver cannot run here, and this version has no other', { cause });
+  if (native !== null) {
+    return new EpollDriver(native, { slots, inbound: 1 << 20, outbound: 1 << 20, maxRecv: 16 * 1024 });
   }
-  return new EpollDriver(native, {
-    slots,
-    inbound: 1 << 20,
-    outbound: 1 << 20,
-    maxRecv: 16 * 1024,
-  });
+  if (choice.degraded && oncePerProcess()) {
+    console.error(`gopark: the portable driver runs, because epoll cannot: ${choice.others[0]!.why}`);
+  }
+  return new PortableDriver({ slots });
 }
