@@ -29,5 +29,7 @@ export {
   type SelectCase,
   select,
   send,
+  Ticker,
+  ticker,
   timeout,
 } from './sync/index.ts';

@@ -42,6 +42,10 @@ export class ChanWaiter extends Wait implements Parked<never>, Queued<ChanWaiter
     return this.wish === SEND ? 'chan send' : 'chan receive';
   }
 
+  override get mayEndByItself(): boolean {
+    return this.link !== null || this.channel.external;
+  }
+
   override describeWait(): string {
     return this.channel.describe();
   }

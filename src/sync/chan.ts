@@ -44,6 +44,11 @@ export class Chan<T> implements AsyncIterable<T> {
   readonly receivers: WaitQueue<ChanWaiter> = new WaitQueue();
   /** @internal */
   readonly senders: WaitQueue<ChanWaiter> = new WaitQueue();
+  /**
+   * Whether a timer sends here, which no goroutine has to: then a wait is no deadlock.
+   * @internal
+   */
+  external = false;
   readonly #buffer = new Ring<T>();
   readonly #id = ++lastId;
   #closed = false;

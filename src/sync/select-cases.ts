@@ -47,6 +47,13 @@ export abstract class SelectCase<R> {
   describe(): string {
     return '';
   }
+  /**
+   * Whether it may become ready without any goroutine's doing.
+   * @internal
+   */
+  get external(): boolean {
+    return false;
+  }
 }
 
 function checkHandler(fn: unknown): void {
@@ -94,6 +101,10 @@ class ReceiveCase extends SelectCase<unknown> {
 
   override describe(): string {
     return this.#channel === null ? '' : `receive ${this.#channel.describe()}`;
+  }
+
+  override get external(): boolean {
+    return this.#channel?.external ?? false;
   }
 }
 
@@ -238,6 +249,10 @@ class AbortedCase extends SelectCase<unknown> {
 
   override describe(): string {
     return 'a signal';
+  }
+
+  override get external(): boolean {
+    return true;
   }
 }
 

@@ -33,6 +33,10 @@ export class Selection extends Wait implements Parked<Continue> {
     return promise;
   }
 
+  override get mayEndByItself(): boolean {
+    return this.#cases.some((one) => one.external);
+  }
+
   override describeWait(): string {
     const told = this.#cases.map((one) => one.describe()).filter((text) => text !== '');
     return told.length === 0 ? 'no cases' : told.join(', ');
