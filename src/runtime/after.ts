@@ -22,7 +22,17 @@ export function checkDuration(callee: string, ms: number): void {
   }
 }
 
-/** An event in the future that may be stopped and set anew. Go: `time.Timer`. */
+/**
+ * An event in the future that may be stopped and set anew, as `after` makes it. Go: `time.Timer`.
+ *
+ * @example
+ * ```ts
+ * import { after, type Timer } from 'gopark';
+ *
+ * const timer: Timer = after(1000, () => console.log('too late'));
+ * console.log(timer.active, timer.stop()); // true true
+ * ```
+ */
 export class Timer implements Disposable {
   readonly #alarm: Alarm;
 

@@ -2,7 +2,17 @@ import type { Goroutine } from './goroutine.ts';
 import { dumpOn, dumpsOnQuit, setDumpsOnQuit } from './signals.ts';
 import { getHoldHook, getHoldLimit, type HoldHook, setHoldHook, setHoldLimit } from './watchdog.ts';
 
-/** Settings of this thread's runtime, and what it tells the program. */
+/**
+ * Settings of this thread's runtime, and what it tells the program.
+ *
+ * @example
+ * ```ts
+ * import { type RuntimeHooks, runtime } from 'gopark';
+ *
+ * const settings: Partial<RuntimeHooks> = { holdLimit: 250, detectDeadlock: false };
+ * Object.assign(runtime, settings);
+ * ```
+ */
 export interface RuntimeHooks {
   /**
    * Told of every I/O error (IOError and its kin, an AbortSignal's reason) that ended a goroutine. `null`, the

@@ -5,7 +5,17 @@ import { turnCount } from './turns.ts';
 import { allWaits, type WaitReason } from './waits.ts';
 import { holdCounts } from './watchdog.ts';
 
-/** Numbers of this thread's runtime, since it began where they count something. */
+/**
+ * Numbers of this thread's runtime, since it began where they count something.
+ *
+ * @example
+ * ```ts
+ * import { type RuntimeStats, stats } from 'gopark';
+ *
+ * const { goroutines, timers }: RuntimeStats = stats();
+ * console.log(goroutines, timers);
+ * ```
+ */
 export interface RuntimeStats {
   /** Started and not ended. */
   readonly goroutines: number;

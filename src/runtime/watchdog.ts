@@ -9,7 +9,17 @@ import { complain } from './stderr.ts';
 import { TICK, watchClosely, watchHolds } from './turns.ts';
 import { allWaits, type WaitRecord } from './waits.ts';
 
-/** Who may have held the event loop. */
+/**
+ * Who may have held the event loop.
+ *
+ * @example
+ * ```ts
+ * import { runtime, type Suspect } from 'gopark';
+ *
+ * const show = ({ goroutine, place }: Suspect) => `${goroutine?.label ?? '?'} before it waited in ${place}`;
+ * runtime.onHold = ({ suspects }) => console.warn(suspects.map(show));
+ * ```
+ */
 export interface Suspect {
   /** Null: it has ended, or nothing shows which it is. */
   readonly goroutine: Goroutine | null;
@@ -17,7 +27,17 @@ export interface Suspect {
   readonly place: string;
 }
 
-/** The event loop was held: nothing else ran for so long. */
+/**
+ * The event loop was held: nothing else ran for so long.
+ *
+ * @example
+ * ```ts
+ * import { type LongHold, runtime } from 'gopark';
+ *
+ * const holds: LongHold[] = [];
+ * runtime.onHold = (hold) => holds.push(hold);
+ * ```
+ */
 export interface LongHold {
   readonly milliseconds: number;
   /**
@@ -27,6 +47,18 @@ export interface LongHold {
   readonly suspects: readonly Suspect[];
 }
 
+/**
+ * What is told of holds, or null.
+ *
+ * @example
+ * ```ts
+ * import { runtime } from 'gopark';
+ * import type { HoldHook } from 'gopark/runtime';
+ *
+ * const hook: HoldHook = ({ milliseconds }) => console.warn(`held for ${milliseconds} ms`);
+ * runtime.onHold = hook;
+ * ```
+ */
 export type HoldHook = ((hold: LongHold) => void) | null;
 
 /** After a hold the clock is looked at more often for so long, to see who does it. */

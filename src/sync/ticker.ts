@@ -28,6 +28,18 @@ class Pulse implements Timer {
  * close the channel, so that no select takes its end for a tick.
  *
  * It keeps the process alive until it is stopped, unless `unref` is called.
+ *
+ * @example
+ * ```ts
+ * import { Ticker, ticker } from 'gopark';
+ *
+ * const beat: Ticker = ticker(500);
+ * let beats = 0;
+ * for await (const at of beat) {
+ *   console.log(at.toISOString());
+ *   if (++beats === 3) beat.stop();
+ * }
+ * ```
  */
 export class Ticker implements AsyncIterable<Date>, Disposable {
   /** Receives the time of each tick. */
