@@ -32,6 +32,15 @@ class Rare {
  *
  * An error that ends it goes to whoever has read `done`. Otherwise an I/O error ends only this goroutine (see
  * `runtime.onError`), and anything else is a panic that ends the process (see `runtime.onPanic`).
+ *
+ * @example
+ * ```ts
+ * import { type Goroutine, go, sleep } from 'gopark';
+ *
+ * const workers: Goroutine<number>[] = [1, 2, 3].map((n) => go(async () => { await sleep(n); return n * n; }));
+ * workers[0]!.label = 'first';
+ * console.log(await Promise.all(workers.map((worker) => worker.done))); // [ 1, 4, 9 ]
+ * ```
  */
 export class Goroutine<T = unknown> {
   readonly id: number = ++lastId;

@@ -29,7 +29,17 @@ export function* allGoroutines(): Generator<Goroutine> {
   for (let goroutine = first; goroutine !== null; goroutine = goroutine.nextGoroutine) yield goroutine;
 }
 
-/** How many goroutines have been started and have not ended, in this thread. */
+/**
+ * How many goroutines have been started and have not ended, in this thread. Go: `runtime.NumGoroutine`.
+ *
+ * @example
+ * ```ts
+ * import { go, numGoroutine, sleep } from 'gopark';
+ *
+ * go(() => sleep(10));
+ * console.log(numGoroutine()); // 1
+ * ```
+ */
 export function numGoroutine(): number {
   return live;
 }
