@@ -17,6 +17,7 @@ const ORDER: readonly State[] = [
   'sync.RWMutex.Lock',
   'sync.RWMutex.RLock',
   'sync.Semaphore.Acquire',
+  'sync.Cond.Wait',
   'sync.WaitGroup.Wait',
   'chan send',
   'chan receive',

@@ -14,6 +14,7 @@ export type WaitReason =
   | 'sync.RWMutex.RLock'
   | 'sync.WaitGroup.Wait'
   | 'sync.Semaphore.Acquire'
+  | 'sync.Cond.Wait'
   | 'file I/O';
 
 /** One parked call, as the dump wants to know it. */
