@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { needs } from '../lib/needs.ts';
 import { GatewayProcess } from './lib/gateway-process.ts';
 import { LineClient } from './lib/line-client.ts';
 
@@ -27,7 +28,7 @@ describe('gateway: shutdown', { timeout: 60_000 }, () => {
     });
   }
 
-  test('who takes nothing is cut off after the drain timeout', async () => {
+  test('who takes nothing is cut off after the drain timeout', needs('bufferSizes'), async () => {
     const gateway = await GatewayProcess.start(['--send-buffer', '4096', '--drain-timeout', '200']);
     const stuck = await LineClient.connect(gateway.port, { reading: false });
     const publisher = await LineClient.connect(gateway.port);
