@@ -1,12 +1,9 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
-import { IOError } from '../io/index.ts';
-import { DriverError } from '../poll/index.ts';
+import { IOError } from '../io/errors.ts';
+import { DriverError } from '../poll/drivers/choice.ts';
 import { escapeText } from '../runtime/escape.ts';
-import { doctorCommand } from './doctor/index.ts';
-import { gatewayCommand } from './gateway/command.ts';
 import { UsageError } from './gateway/options.ts';
-import { journalCommand } from './journal/command.ts';
 
 const usage = `gopark <command>
 
@@ -16,15 +13,17 @@ const usage = `gopark <command>
   version    print the version
   help       print this`;
 
+// Each command is loaded when it is asked for: Node opens all files of a program at once, and with few descriptors
+// the gateway shall say so itself.
 async function main(args: string[]): Promise<number> {
   const [command, ...rest] = args;
   switch (command) {
     case 'gateway':
-      return gatewayCommand(rest);
+      return (await import('./gateway/command.ts')).gatewayCommand(rest);
     case 'journal':
-      return journalCommand(rest);
+      return (await import('./journal/command.ts')).journalCommand(rest);
     case 'doctor':
-      return doctorCommand(rest);
+      return (await import('./doctor/index.ts')).doctorCommand(rest);
     case 'version':
     case '--version': {
       const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));

@@ -101,8 +101,13 @@ export abstract class ParkedCalls<T, C extends ParkedCall<T> = ParkedCall<T>> im
   }
 
   fire(): void {
-    if (this.expired) this.failAll(FAILED_DEADLINE);
+    if (!this.expired) return;
+    this.lookOnce();
+    this.failAll(FAILED_DEADLINE);
   }
+
+  /** The deadline strikes after this: what was there before settles its calls. */
+  protected lookOnce(): void {}
 
   failAll(failure: Failure): void {
     for (const call of [...this.calls]) call.fail(failure);

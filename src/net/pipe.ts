@@ -34,10 +34,16 @@ class PipeCall<T> extends ParkedCall<T> {
 /** One direction of one end. */
 class Side<T> extends ParkedCalls<T, PipeCall<T>> {
   readonly op: 'read' | 'write';
+  readonly #lane: Lane;
 
-  constructor(op: 'read' | 'write') {
+  constructor(op: 'read' | 'write', lane: Lane) {
     super();
     this.op = op;
+    this.#lane = lane;
+  }
+
+  protected override lookOnce(): void {
+    this.#lane.matchNow();
   }
 
   get what(): string {
@@ -52,16 +58,13 @@ class Side<T> extends ParkedCalls<T, PipeCall<T>> {
 
 /** From one end's writers to the other end's readers. */
 class Lane {
-  readonly reading = new Side<number | null>('read');
-  readonly writing = new Side<number>('write');
+  readonly reading: Side<number | null> = new Side('read', this);
+  readonly writing: Side<number> = new Side('write', this);
   #postponed = false;
 
-  /** Brings first readers and first writers together, until one side has none left. */
+  /** Brings first readers and first writers together, now or, when they have had luck for too long, a turn later. */
   match(): void {
-    while (!this.#postponed) {
-      const [read] = this.reading.calls;
-      const [write] = this.writing.calls;
-      if (read === undefined || write === undefined) return;
+    while (!this.#postponed && this.#hasPair) {
       if (spend()) {
         // Two goroutines that keep each other busy would let nobody else run.
         this.#postponed = true;
@@ -71,10 +74,25 @@ class Lane {
         });
         return;
       }
-      if (read.p.length === 0) read.fail(FAILED_DETACHED);
-      else if (write.p.length !== write.length) write.fail(FAILED_DETACHED);
-      else this.#move(read, write);
+      this.#pair();
     }
+  }
+
+  /** The same at once, for those who wait now. */
+  matchNow(): void {
+    while (this.#hasPair) this.#pair();
+  }
+
+  get #hasPair(): boolean {
+    return this.reading.calls.size > 0 && this.writing.calls.size > 0;
+  }
+
+  #pair(): void {
+    const [read] = this.reading.calls;
+    const [write] = this.writing.calls;
+    if (read!.p.length === 0) read!.fail(FAILED_DETACHED);
+    else if (write!.p.length !== write!.length) write!.fail(FAILED_DETACHED);
+    else this.#move(read!, write!);
   }
 
   #move(read: PipeCall<number | null>, write: PipeCall<number>): void {

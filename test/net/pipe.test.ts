@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { copy, readAll, readFull } from 'gopark/io';
 import { type Conn, DeadlineExceededError, OpError, pipe } from 'gopark/net';
+import { spend } from '#dist/runtime/budget.js';
 import { pattern, sameBytes, text } from '../lib/bytes.ts';
 import { runChild } from '../lib/child.ts';
 import { connSuite } from '../lib/conn-suite.ts';
-import { rejection, stillPending, turns, watch } from '../lib/waiting.ts';
+import { busy, rejection, stillPending, turns, watch } from '../lib/waiting.ts';
 
 connSuite<Conn>(
   'pipe in memory',
@@ -105,6 +106,21 @@ describe('pipe in memory: what sockets do not do', () => {
     running = false;
     await feeding;
     assert.ok((await reading).length > 0);
+  });
+
+  test('bytes that came before the deadline win, also when they had to wait for their turn', async () => {
+    const [a, b] = pipe();
+    const p = new Uint8Array(8);
+    const reading = a.read(p);
+    // The time of all goroutines together is used up: what meets now is put off.
+    busy(15);
+    while (!spend());
+    const writing = b.write(text('in time'));
+    a.setReadTimeout(5);
+    busy(30);
+    assert.equal(await reading, 7);
+    assert.equal(await writing, 7);
+    assert.ok((await rejection(a.read(p))) instanceof DeadlineExceededError);
   });
 
   test('copies of io go through it, megabytes of them', async () => {
