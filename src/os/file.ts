@@ -1,4 +1,5 @@
 import fs, { constants } from 'node:fs';
+import { isatty } from 'node:tty';
 import {
   checkBytes,
   checkCount,
@@ -23,8 +24,9 @@ import {
 import { resolvedCount } from '../io/resolved.ts';
 import { seekTarget } from '../io/seek.ts';
 import { findNative } from '../poll/drivers/epoll/native.ts';
-import { EAGAIN, errnoMessage, errnoName } from '../poll/errno.ts';
+import { EAGAIN, ESPIPE, errnoMessage, errnoName } from '../poll/errno.ts';
 import { park } from '../runtime/park.ts';
+import { DescriptorStream, reopen } from './descriptor-stream.ts';
 import { aborted, ClosedError, type PathDetails, PathError, pathError } from './errors.ts';
 import { FileInfo } from './file-info.ts';
 import { Lock } from './lock.ts';
@@ -79,11 +81,21 @@ export class File
   readonly #user: PoolUser = { returned: () => this.#returned() };
   #closing: { promise: Promise<void>; resolve: () => void; reject: (reason: unknown) => void } | null = null;
 
+  readonly #access: number;
+  /** The parent's: the position is shared with other processes, and the descriptor is not ours to close. */
+  readonly #inherited: boolean;
+  #isKnown = false;
+  /** It has no position: a pipe, a FIFO, a terminal, a socket. */
+  #stream: DescriptorStream | null = null;
+  #streamIsInherited = false;
+
   /** @internal */
-  constructor(path: string, fd: number, flags: number) {
+  constructor(path: string, fd: number, flags: number, inherited = false) {
     this.path = path;
     this.fd = fd;
     this.appends = (flags & constants.O_APPEND) !== 0;
+    this.#access = flags & (constants.O_RDONLY | constants.O_WRONLY | constants.O_RDWR);
+    this.#inherited = inherited;
   }
 
   // Reading
@@ -97,21 +109,52 @@ export class File
     const failed = this.#refuse('read', p);
     if (failed !== null) return failed;
     if (p.length === 0) return resolvedCount(0);
-    return this.#read(p, options?.signal);
+    return this.#stream === null ? this.#read(p, options?.signal) : this.#stream.read(p, options?.signal);
   }
 
   async #read(p: Uint8Array, signal: AbortSignal | undefined): Promise<number | null> {
     await this.#lock.take('read', this.path, signal);
+    let stream: DescriptorStream | null;
     try {
-      const position = await this.#current('read');
-      const n = await this.#readPiece('read', p, 0, position, signal);
-      this.#position = position + n;
-      return n === 0 ? null : n;
+      if (this.#inherited) this.#lookAtInherited('read');
+      stream = this.#stream;
+      if (stream === null) {
+        const position = this.#inherited ? null : await this.#current('read');
+        const n = await this.#readPiece('read', p, 0, position, signal);
+        this.#position = (position ?? 0) + n;
+        return n === 0 ? null : n;
+      }
     } catch (error) {
-      throw this.#error('read', error, {}, signal);
+      stream = this.#streamAfter(error);
+      if (stream === null) throw this.#error('read', error, {}, signal);
     } finally {
       this.#lock.give();
     }
+    return stream.read(p, signal);
+  }
+
+  /** A file without a position, as the kernel's answer shows: a pipe, a terminal. */
+  #streamAfter(error: unknown): DescriptorStream | null {
+    if (!isNoPosition(error) || this.#closing !== null) return null;
+    this.#stream ??= new DescriptorStream(this.fd, this.path, this.#access);
+    return this.#stream;
+  }
+
+  /** What a descriptor of the parent's is, is found out when it is first used. */
+  #lookAtInherited(op: string): void {
+    if (this.#isKnown) return;
+    const { fd, path } = this;
+    let stats: fs.Stats;
+    try {
+      stats = fs.fstatSync(fd);
+    } catch (error) {
+      throw pathError(error, this.#details(op));
+    }
+    this.#isKnown = true;
+    if (!stats.isFIFO() && !stats.isSocket() && !isatty(fd)) return;
+    const own = reopen(fd, this.#access);
+    this.#streamIsInherited = own === null;
+    this.#stream = new DescriptorStream(own ?? fd, path, this.#access);
   }
 
   /** Reads at `offset`, as ReaderAt says. Neither uses nor moves the position. */
@@ -140,7 +183,7 @@ export class File
     op: string,
     p: Uint8Array,
     from: number,
-    position: number,
+    position: number | null,
     signal: AbortSignal | undefined,
   ): Promise<number> {
     const length = Math.min(p.length - from, signal === undefined ? LARGEST_PIECE : LARGEST_BOUNCE);
@@ -181,9 +224,7 @@ export class File
   write(p: Uint8Array, options?: FileCallOptions): Promise<number> {
     const failed = this.#refuse('write', p);
     if (failed !== null) return failed;
-    return this.#inTurn('write', options?.signal, (position) =>
-      this.#writeAll('write', [p], p.length, position, options?.signal),
-    );
+    return this.#inTurn([p], p.length, options?.signal);
   }
 
   /** Writes several arrays, one behind the other, in as few system calls as it takes. Otherwise like `write`. */
@@ -199,32 +240,44 @@ export class File
     } catch (error) {
       return Promise.reject(error);
     }
-    return this.#inTurn('write', options?.signal, (position) =>
-      this.#writeAll('write', buffers, length, position, options?.signal),
-    );
+    return this.#inTurn(buffers, length, options?.signal);
   }
 
-  /** Runs a write while nobody else uses the position, and moves it by what was written. */
+  /** Writes while nobody else uses the position, and moves it by what was written. */
   async #inTurn(
-    op: string,
+    buffers: readonly Uint8Array[],
+    length: number,
     signal: AbortSignal | undefined,
-    write: (position: number | null) => Promise<number>,
   ): Promise<number> {
-    await this.#lock.take(op, this.path, signal);
+    await this.#lock.take('write', this.path, signal);
     let before: number | null = null;
     try {
-      if (!this.appends) before = await this.#current(op);
-      const n = await write(before);
+      if (this.#inherited) this.#lookAtInherited('write');
+      if (this.#stream !== null) return await this.#writeToStream(this.#stream, buffers, 0, signal);
+      if (!this.appends && !this.#inherited) before = await this.#current('write');
+      const n = await this.#writeAll('write', buffers, length, before, signal);
       if (n > 0) this.#position = before === null ? null : before + n;
       return n;
     } catch (error) {
-      const failure = this.#error(op, error, {}, signal);
+      const failure = this.#error('write', error, {}, signal);
       const n = (failure as { bytesWritten?: number }).bytesWritten ?? 0;
+      const stream = error instanceof PathError && this.#stream !== null ? null : this.#streamAfter(error);
+      if (stream !== null) return await this.#writeToStream(stream, withoutFirst(buffers, n), n, signal);
       if (n > 0) this.#position = before === null ? null : before + n;
       throw failure;
     } finally {
       this.#lock.give();
     }
+  }
+
+  async #writeToStream(
+    stream: DescriptorStream,
+    buffers: readonly Uint8Array[],
+    before: number,
+    signal: AbortSignal | undefined,
+  ): Promise<number> {
+    const p = buffers.length === 1 ? buffers[0]! : Buffer.concat(buffers);
+    return before + (await stream.write(p, signal));
   }
 
   /** Writes all of `p` at `offset`, as WriterAt says. Not on a file opened to append. */
@@ -285,8 +338,14 @@ export class File
   async seek(offset: number, whence: Whence): Promise<number> {
     this.#mustBeOpen('seek');
     checkInteger(offset, 'offset');
+    if (this.#inherited) {
+      const reason = 'the position belongs to other processes, too';
+      throw new PathError('ERR_UNSUPPORTED', reason, this.#details('seek'));
+    }
     await this.#lock.take('seek', this.path, undefined);
     try {
+      if (!this.#isKnown) await this.#lookForSeek();
+      if (this.#stream !== null) throw new PathError('ESPIPE', errnoMessage(ESPIPE), this.#details('seek'));
       const current = whence === 'current' ? await this.#current('seek') : 0;
       const size = whence === 'end' ? await this.#size('seek') : 0;
       const target = seekTarget(offset, whence, current, size);
@@ -297,6 +356,15 @@ export class File
       throw this.#error('seek', error);
     } finally {
       this.#lock.give();
+    }
+  }
+
+  /** What has no position must not seem to have one. */
+  async #lookForSeek(): Promise<void> {
+    const stats = await this.#run<fs.Stats>('seek', (callback) => fs.fstat(this.fd, callback));
+    this.#isKnown = true;
+    if (stats.isFIFO() || stats.isSocket() || (stats.isCharacterDevice() && isatty(this.fd))) {
+      this.#stream ??= new DescriptorStream(this.fd, this.path, this.#access);
     }
   }
 
@@ -375,9 +443,16 @@ export class File
 
   #closeDescriptor(): void {
     const { resolve, reject } = this.#closing!;
-    filePool
-      .run<void>('close', this.path, (callback) => fs.close(this.fd, callback))
-      .then(resolve, (error) => reject(pathError(error, this.#details('close'))));
+    if (this.#stream !== null) {
+      this.#stream.close(this.#streamIsInherited).then(resolve, reject);
+    } else if (this.#inherited) {
+      // Somebody else, such as console.log, goes on using it.
+      resolve();
+    } else {
+      filePool
+        .run<void>('close', this.path, (callback) => fs.close(this.fd, callback))
+        .then(resolve, (error) => reject(pathError(error, this.#details('close'))));
+    }
   }
 
   get closed(): boolean {
@@ -431,12 +506,20 @@ export class File
   }
 
   #error(op: string, error: unknown, counts: Counts = {}, signal?: AbortSignal): unknown {
-    if (error instanceof PathError && error.bytesWritten !== undefined) return error;
-    const details = this.#details(op, counts);
-    if (error instanceof ClosedError) return new ClosedError(details);
+    const known = error instanceof PathError ? error.bytesWritten : undefined;
+    const details = this.#details(op, known === undefined ? counts : { bytesWritten: known });
+    // Closed before it was found out that this is a stream: whoever waits for one is told that it is closed.
+    const wasStream = this.#closing !== null && isNoPosition(error);
+    if (error instanceof ClosedError || wasStream) return new ClosedError(details);
     if (signal?.aborted && error === signal.reason) return aborted(error, details);
     return pathError(error, details);
   }
+}
+
+/** The kernel's answers that a regular file never gives. */
+function isNoPosition(error: unknown): boolean {
+  const code = (error as { code?: unknown } | null | undefined)?.code;
+  return code === 'ESPIPE' || code === 'EAGAIN';
 }
 
 /** The arrays that hold the first `most` bytes; the last one cut where it is too long. */

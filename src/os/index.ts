@@ -9,4 +9,5 @@ export type { OpenFlags } from './open-flags.ts';
 export { link, readDir, readFile, remove, rename, stat, syncDirectory, writeFile } from './paths.ts';
 export { configureFiles, type FilePoolStats, filePoolStats } from './pool.ts';
 export type { Rotation } from './rotation.ts';
+export { stderr, stdin, stdout } from './stdio.ts';
 export type { FileCallOptions } from './waiting.ts';

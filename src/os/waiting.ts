@@ -1,7 +1,7 @@
 import { abortReason } from '../runtime/failures.ts';
 import { type Parked, park } from '../runtime/park.ts';
 import { onAbort } from '../runtime/signal.ts';
-import { beginWait, endWait, Wait } from '../runtime/waits.ts';
+import { beginWait, endWait, Wait, type WaitReason } from '../runtime/waits.ts';
 
 /**
  * What every call on a file that may wait takes.
@@ -25,7 +25,7 @@ export interface FileCallOptions {
 
 /** A call that waits for its turn, for a thread, or for what the thread does. It settles exactly once. */
 export abstract class FileWait<T> extends Wait implements Parked<T> {
-  readonly waitReason = 'file I/O';
+  readonly waitReason: WaitReason = 'file I/O';
   readonly op: string;
   readonly path: string;
   resolve!: (value: T) => void;

@@ -16,6 +16,7 @@ export const ENOMEM: number = numbers.get('ENOMEM')!;
 export const ENOTCONN: number = numbers.get('ENOTCONN')!;
 export const ENOTSUP: number = numbers.get('ENOTSUP')!;
 export const EPIPE: number = numbers.get('EPIPE')!;
+export const ESPIPE: number = numbers.get('ESPIPE')!;
 
 /** The symbolic name of a positive errno, as Node's own errors carry it in `code`. */
 export function errnoName(errno: number): string {

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
-import { open } from '../../os/index.ts';
+import { writeString } from '../../io/index.ts';
+import { open, PathError, stdout } from '../../os/index.ts';
 import { scan } from '../gateway/journal/scan.ts';
 import { UsageError } from '../gateway/usage.ts';
 
@@ -18,15 +19,28 @@ export async function journalCommand(args: string[]): Promise<number> {
   }
   const [what, path, ...more] = positionals;
   if (what !== 'cat' || path === undefined || more.length > 0) throw new UsageError(journalCommandUsage);
+  try {
+    return await print(path);
+  } catch (error) {
+    // Whoever read our output has enough.
+    if (error instanceof PathError && error.code === 'EPIPE') return 1;
+    throw error;
+  }
+}
+
+async function print(path: string): Promise<number> {
   await using file = await open(path);
   let lines = '';
+  const flush = () => {
+    const text = lines;
+    lines = '';
+    return writeString(stdout, text);
+  };
   const { end, size } = await scan(file, (payload) => {
     lines += `${payload}\n`;
-    if (lines.length < BATCH) return;
-    process.stdout.write(lines);
-    lines = '';
+    return lines.length < BATCH ? undefined : flush();
   });
-  process.stdout.write(lines);
+  await flush();
   if (end === size) return 0;
   console.error(`gopark journal: ${path}: ${size - end} bytes of no whole record at ${end}`);
   return 1;

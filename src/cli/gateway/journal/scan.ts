@@ -16,10 +16,13 @@ export interface Scan {
 }
 
 /**
- * Reads a journal, gives each good record's payload to `onRecord`, and stops at the first that is not. Rejects with
+ * Reads a journal, gives each good record's payload to `onRecord` (and waits where that gives a promise), and stops at the first that is not. Rejects with
  * `ERR_NOT_A_JOURNAL` when it is none.
  */
-export async function scan(file: File, onRecord: (payload: string) => void): Promise<Scan> {
+export async function scan(
+  file: File,
+  onRecord: (payload: string) => Promise<unknown> | undefined,
+): Promise<Scan> {
   const memory = Buffer.allocUnsafe(PIECE);
   let start = 0;
   let length = await fill(file, memory, 0, 0);
@@ -50,7 +53,8 @@ export async function scan(file: File, onRecord: (payload: string) => void): Pro
     next = known.begins ? known.sequence : known.sequence + 1;
     if (!known.begins) orders++;
     at = record.end;
-    onRecord(record.payload);
+    const busy = onRecord(record.payload);
+    if (busy !== undefined) await busy;
   }
   const { size } = await file.stat();
   return { end: next === 0 ? 0 : start + at, size, orders, nextSequence: Math.max(1, next) };
