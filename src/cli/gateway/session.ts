@@ -146,7 +146,8 @@ export class Session {
       this.reply(Buffer.from(replies, 'latin1'));
     }
     if (rest === 'too long' || ends) return { turn, rest: null, ends };
-    if (counters.lines > linesBefore) this.conn.setReadTimeout(options.idleTimeout);
+    // Where orders wait for the disk, that is done when they are answered.
+    if (answers === null && counters.lines > linesBefore) this.conn.setReadTimeout(options.idleTimeout);
     this.#carry = null;
     if (stopped || turn !== null || this.#outbox?.full) return { turn, rest, ends };
     this.#carry = rest;
