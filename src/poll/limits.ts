@@ -18,5 +18,5 @@ export function copyOf(from: Uint8Array, start: number, end: number): Uint8Array
 /** Copies `count` bytes of `from`, starting at `offset`, to the start of `to`. */
 export function copyBytes(to: Uint8Array, from: Uint8Array, offset: number, count: number): void {
   if (count <= SMALL_COPY) for (let i = 0; i < count; i++) to[i] = from[offset + i]!;
-  else to.set(from.subarray(offset, offset + count));
+  else to.set(offset === 0 && count === from.length ? from : from.subarray(offset, offset + count));
 }

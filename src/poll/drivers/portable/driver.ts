@@ -50,7 +50,11 @@ export class PortableDriver implements Driver {
   #posted: (() => void)[] = [];
   #receiver!: CompletionReceiver;
   #exiting = false;
-  #settling = false;
+  #turning = false;
+  readonly #turned = () => {
+    this.#turning = false;
+    this.flush();
+  };
   readonly #host: Host;
 
   constructor({ slots }: { readonly slots: number }) {
@@ -245,7 +249,8 @@ export class PortableDriver implements Driver {
     if (conn.dirty) return;
     conn.dirty = true;
     // Behind the poll phase that we are in: whoever it wakes beside us writes in the same go.
-    if (this.#dirty.push(conn) === 1) setImmediate(() => this.flush());
+    this.#dirty.push(conn);
+    this.#armTurn();
   }
 
   // Options, addresses, life
@@ -312,9 +317,18 @@ export class PortableDriver implements Driver {
     this.#receiver.complete(op, slot, generation, result, offset, false);
   }
 
-  /** A call from the event loop begins a round; a microtask goes on with the present one. */
+  /** The first event of a poll phase begins a round. */
   #round(): void {
-    if (!this.#settling) this.#receiver.round();
+    if (this.#turning) return;
+    this.#armTurn();
+    this.#receiver.round();
+  }
+
+  /** Behind the poll phase: the goroutines of all its events are through. */
+  #armTurn(): void {
+    if (this.#turning) return;
+    this.#turning = true;
+    setImmediate(this.#turned);
   }
 
   #later(action: () => void): void {
@@ -322,9 +336,7 @@ export class PortableDriver implements Driver {
     queueMicrotask(() => {
       const posted = this.#posted;
       this.#posted = [];
-      this.#settling = true;
       for (const action of posted) action();
-      this.#settling = false;
     });
   }
 }
