@@ -268,7 +268,7 @@ describe('stack: the network', () => {
   });
 });
 
-test('100,000 parked goroutines: one look takes less than a second', async () => {
+test('100,000 parked goroutines: one look takes less than a second of CPU', async () => {
   const ended = await runChild(
     `import { go, sleep, stack } from 'gopark';
     async function nap() { await sleep(1e6); }
@@ -276,9 +276,10 @@ test('100,000 parked goroutines: one look takes less than a second', async () =>
     await sleep(1);
     let best = Infinity;
     for (let i = 0; i < 3; i++) {
-      const start = performance.now();
+      const start = process.cpuUsage();
       var text = stack();
-      best = Math.min(best, performance.now() - start);
+      const { user, system } = process.cpuUsage(start);
+      best = Math.min(best, (user + system) / 1000);
     }
     console.log(best < 1000, Math.round(best));
     console.log(text);
