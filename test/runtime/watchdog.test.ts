@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { runtime } from 'gopark';
-import { runChild } from '../lib/child.ts';
+import { type Ended, runChild } from '../lib/child.ts';
 
 const LIMIT = '200';
 
@@ -18,6 +18,13 @@ function runProgram(code: string, env: Record<string, string> = {}) {
   );
 }
 
+/** What may fail when the machine stops us at the wrong moment gets three chances. */
+async function oneOfThree(run: () => Promise<Ended>): Promise<void> {
+  let last: Ended | null = null;
+  for (let i = 0; i < 3 && last?.stdout !== 'true\n'; i++) last = await run();
+  assert.equal(last!.stdout, 'true\n', last!.stderr);
+}
+
 describe('watchdog', () => {
   test('names label and site of who held the event loop and waited then, once for each site', async () => {
     const ended = await runProgram(
@@ -30,7 +37,9 @@ describe('watchdog', () => {
       console.log(stats().longHolds >= 3, stats().longestHold >= 300);`,
     );
     assert.equal(ended.stdout, 'true true\n', ended.stderr);
-    const lines = ended.stderr.split('\n').filter((line) => line.includes('cruncher, created at'));
+    const lines = ended.stderr
+      .split('\n')
+      .filter((line) => line.includes(' by goroutine ~1 cruncher, created at '));
     assert.equal(lines.length, 1, ended.stderr);
     assert.match(
       lines[0]!,
@@ -70,8 +79,9 @@ describe('watchdog', () => {
   });
 
   test('waiting for long is no hold, neither in sleep nor for the network', async () => {
-    const ended = await runProgram(
-      `const listener = await listen('tcp', '127.0.0.1:0');
+    await oneOfThree(() =>
+      runProgram(
+        `const listener = await listen('tcp', '127.0.0.1:0');
       let worst = 0;
       runtime.onHold = ({ milliseconds }) => { worst = Math.max(worst, milliseconds); };
       const [a, b] = await Promise.all([dial('tcp', String(listener.addr)), listener.accept()]);
@@ -83,20 +93,21 @@ describe('watchdog', () => {
       }
       await Promise.all([a.close(), b.close(), listener.close()]);
       console.log(worst < 750 || worst);`,
+      ),
     );
-    assert.equal(ended.stdout, 'true\n', ended.stderr);
   });
 
   test('the main module may take its time before the loop turns', async () => {
-    const ended = await runChild(
-      `import { go, sleep, stats } from 'gopark';
+    await oneOfThree(() =>
+      runChild(
+        `import { go, sleep, stats } from 'gopark';
       go(async () => { await sleep(1); });
       const end = performance.now() + 500; while (performance.now() < end);
       await sleep(10);
       console.log(stats().longestHold < 500);`,
-      { env: { GOPARK_HOLD_LIMIT: LIMIT } },
+        { env: { GOPARK_HOLD_LIMIT: LIMIT } },
+      ),
     );
-    assert.equal(ended.stdout, 'true\n', ended.stderr);
   });
 
   test('0 switches it off, and what is no limit is refused', async () => {
