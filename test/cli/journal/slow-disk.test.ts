@@ -21,7 +21,7 @@ async function gatewayIn(
   return { gateway, path, client: () => LineClient.connect(gateway.addr.port) };
 }
 
-describe('gateway: a disk that hangs', { timeout: 60_000 }, () => {
+describe('gateway: a disk that hangs', { timeout: 110_000 }, () => {
   // The test's own writes to stdout are file operations, too, on some systems: let them be done.
   before(() => turns(2));
   after(() => turns(2));
@@ -59,7 +59,7 @@ describe('gateway: a disk that hangs', { timeout: 60_000 }, () => {
     const disk = new SlowDisk(t, ['fdatasync']);
     const other = await client();
     const traders = await Promise.all(Array.from({ length: 4 }, client));
-    const each = 12_000;
+    const each = 6000;
     for (const [c, trader] of traders.entries()) {
       trader.send(...Array.from({ length: each }, (_, i) => order(`${c}-${i}`)));
     }
