@@ -54,11 +54,11 @@ describe('dialer: the race for one of several addresses', { skip: linux }, () =>
     await withHost({ four: ['127.0.0.1', '127.0.0.2'] }, { fallbackDelay: 30 }, async (dialer) => {
       const start = performance.now();
       const conn = await dialer.dial('tcp', `host.test:${hole.port}`, {
-        signal: AbortSignal.timeout(10_000),
+        signal: AbortSignal.timeout(30_000),
       });
       const took = performance.now() - start;
       // The kernel itself would try the first address for two minutes.
-      assert.ok(took >= 29 && took < 5000, `${took} ms`);
+      assert.ok(took >= 29 && took < 9000, `${took} ms`);
       assert.equal(conn.remoteAddr.host, '127.0.0.2');
       await roundTrip(conn);
       await conn.close();
@@ -75,7 +75,7 @@ describe('dialer: the race for one of several addresses', { skip: linux }, () =>
     await withHost({ four: ['127.0.0.1', dead.host] }, { fallbackDelay: 20 }, async (dialer) => {
       const dialling = dialer.dial('tcp', `host.test:${slow.port}`, { signal: AbortSignal.timeout(20_000) });
       void watch(dialling);
-      await until(() => openSockets() === sockets + 2, 'both to be tried');
+      await until(() => slow.connecting === 2, 'both to be tried', 15_000);
       // Long after its turn was over: the kernel tries it again after a second.
       slow.release();
       const conn = await dialling;
@@ -89,7 +89,7 @@ describe('dialer: the race for one of several addresses', { skip: linux }, () =>
     await using listener = await listen('tcp', '127.0.0.2:0');
     await withHost({ four: ['127.0.0.1', '127.0.0.2'] }, { fallbackDelay: 60_000 }, async (dialer) => {
       const conn = await dialer.dial('tcp', `host.test:${listener.addr.port}`, {
-        signal: AbortSignal.timeout(10_000),
+        signal: AbortSignal.timeout(30_000),
       });
       assert.equal(conn.remoteAddr.host, '127.0.0.2');
       conn.closeNow();
@@ -178,7 +178,7 @@ describe('dialer: errors', { skip: linux }, () => {
   test('the time is over: it says what each address did', async () => {
     await using hole = await BlackHole.open('127.0.0.2');
     const sockets = openSockets();
-    await withHost({ four: ['127.0.0.1', '127.0.0.2'] }, { timeout: 300 }, async (dialer) => {
+    await withHost({ four: ['127.0.0.1', '127.0.0.2'] }, { timeout: 1500 }, async (dialer) => {
       const error = (await rejection(dialer.dial('tcp', `host.test:${hole.port}`))) as unknown;
       assert.ok(error instanceof DeadlineExceededError, String(error));
       assert.equal(
@@ -189,7 +189,7 @@ describe('dialer: errors', { skip: linux }, () => {
       assert.equal(error.timeout, true);
       assert.equal((error.cause as OpError).code, 'ECONNREFUSED');
     });
-    await withHost({ four: ['127.0.0.2'] }, { timeout: 100 }, async (dialer) => {
+    await withHost({ four: ['127.0.0.2'] }, { timeout: 1000 }, async (dialer) => {
       const error = await rejection(dialer.dial('tcp', `host.test:${hole.port}`));
       assert.equal(error.message, `dial tcp 127.0.0.2:${hole.port}: i/o timeout`);
     });
@@ -221,7 +221,7 @@ describe('dialer: errors', { skip: linux }, () => {
       const controller = new AbortController();
       const dialling = dialer.dial('tcp', `host.test:${one.port}`, { signal: controller.signal });
       void watch(dialling);
-      await until(() => openSockets() === sockets + 2, 'both to be tried');
+      await until(() => one.connecting === 2, 'both to be tried', 15_000);
       controller.abort('enough');
       assert.equal(await rejection(dialling), 'enough');
     });
