@@ -8,10 +8,12 @@ import {
   checkWriter,
   hasMethod,
 } from '../io/arguments.ts';
-import { copyLoop } from '../io/copy.ts';
+import { copyLoop, copyMore } from '../io/copy.ts';
 import {
   ArgumentTypeError,
   type Closer,
+  CopyError,
+  LimitedReader,
   type Reader,
   type ReaderAt,
   type ReaderFrom,
@@ -26,6 +28,7 @@ import { seekTarget } from '../io/seek.ts';
 import { findNative } from '../poll/drivers/epoll/native.ts';
 import { EAGAIN, ESPIPE, errnoMessage, errnoName } from '../poll/errno.ts';
 import { park } from '../runtime/park.ts';
+import { copyRange, type Side } from './copy-range.ts';
 import { DescriptorStream, reopen } from './descriptor-stream.ts';
 import { aborted, ClosedError, type PathDetails, PathError, pathError } from './errors.ts';
 import { FileInfo } from './file-info.ts';
@@ -205,10 +208,10 @@ export class File
   writeTo(w: Writer): Promise<number> {
     try {
       checkWriter(w, 'w');
+      if (w instanceof File) return w.#copyFrom(this, null);
       // A plain reader, so that nobody's fast path leads back here.
       const reader: Reader = { read: (p) => this.read(p) };
-      if (hasMethod(w, 'readFrom') && !(w instanceof File))
-        return (w as unknown as ReaderFrom).readFrom(reader);
+      if (hasMethod(w, 'readFrom')) return (w as unknown as ReaderFrom).readFrom(reader);
       return copyLoop(w, reader, new Uint8Array(COPY_BUFFER));
     } catch (error) {
       return Promise.reject(error);
@@ -329,7 +332,66 @@ export class File
     } catch (error) {
       return Promise.reject(error);
     }
+    if (r instanceof File) return this.#copyFrom(r, null);
+    if (r instanceof LimitedReader && r.source instanceof File) return this.#copyFrom(r.source, r);
     return copyLoop(this, r);
+  }
+
+  /** File to file: inside the kernel as far as that goes, and some file systems only share the blocks. */
+  async #copyFrom(source: File, limited: LimitedReader | null): Promise<number> {
+    const copied =
+      source === this ? 0 : await this.#copyRangeFrom(source, limited?.remaining ?? Number.POSITIVE_INFINITY);
+    if (limited !== null) limited.remaining -= copied;
+    // What the kernel cannot copy, and the end.
+    return copyMore(
+      copied,
+      copyLoop(this, limited ?? { read: (p) => source.read(p) }, new Uint8Array(COPY_BUFFER)),
+    );
+  }
+
+  async #copyRangeFrom(source: File, limit: number): Promise<number> {
+    // Whoever copies in the other direction takes the locks in the same order.
+    const [first, second] = this.fd < source.fd ? [this, source] : [source, this];
+    await first.#lock.take('copy', first.path, undefined);
+    try {
+      await second.#lock.take('copy', second.path, undefined);
+      try {
+        if (!this.#canCopy || this.appends || !source.#canCopy) return 0;
+        const before = source.#position ?? 0;
+        try {
+          return await copyRange(this.#side('write'), source.#side('read'), limit);
+        } catch (error) {
+          throw new CopyError(error, (source.#position ?? 0) - before, 'unknown');
+        }
+      } finally {
+        second.#lock.give();
+      }
+    } finally {
+      first.#lock.give();
+    }
+  }
+
+  get #canCopy(): boolean {
+    return !this.#inherited && this.#stream === null && this.#position !== null;
+  }
+
+  #side(op: string): Side {
+    const file = this;
+    return {
+      fd: this.fd,
+      path: this.path,
+      get position() {
+        return file.#position!;
+      },
+      set position(position) {
+        file.#position = position;
+      },
+      begin: () => {
+        this.#mustBeOpen(op);
+        this.#users++;
+        return this.#user;
+      },
+    };
   }
 
   // Position, size, durability

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
-import { chmodSync, constants, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import fs, { chmodSync, constants, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import fastCheck from 'fast-check';
 import { Scanner } from 'gopark/bufio';
 import { Buffer as ByteBuffer, StringReader } from 'gopark/bytes';
-import { copy, IOError, readAll, SectionReader, writeString } from 'gopark/io';
+import { CopyError, copy, copyN, IOError, readAll, SectionReader, writeString } from 'gopark/io';
 import {
   ClosedError,
   File,
@@ -255,6 +255,43 @@ describe('os.File', () => {
       [(error as IOError).code, (error as IOError).cause instanceof ClosedError],
       ['ERR_COPY', true],
     );
+  });
+
+  test('from file to file, inside the kernel or not', async (t) => {
+    const directory = directoryOf(t);
+    const bytes = pattern(9_000_000);
+    writeFileSync(join(directory, 'from'), bytes);
+    await using from = await open(join(directory, 'from'));
+    await using to = await open(join(directory, 'to'), 'w+');
+    const disk = t.mock.method(fs, 'read');
+    await from.seek(1000, 'start');
+    await to.write(text('head'));
+    assert.equal(await copy(to, from), bytes.length - 1000);
+    if (process.platform === 'linux')
+      assert.ok(disk.mock.callCount() <= 2, 'nothing came through our memory');
+    assert.equal(await to.seek(0, 'current'), bytes.length - 996, 'positions move');
+    sameBytes(readFileSync(join(directory, 'to')), Buffer.concat([text('head'), bytes.subarray(1000)]));
+    await from.seek(5, 'start');
+    await to.seek(0, 'start');
+    assert.equal(await copyN(to, from, 5_000_000), 5_000_000);
+    assert.equal(await copyN(to, from, 3), 3, 'it goes on where the first ended');
+    assert.equal(await from.seek(0, 'current'), 5_000_008);
+    sameBytes(readFileSync(join(directory, 'to')).subarray(0, 5_000_003), bytes.subarray(5, 5_000_008));
+    await assert.rejects(copyN(to, from, 1e9), { bytesCopied: bytes.length - 5_000_008 });
+    await using appending = await open(join(directory, 'log'), 'a');
+    await from.seek(-5, 'end');
+    assert.equal(await copy(appending, from), 5);
+    await using kernel = await open('/proc/self/status').catch(() => open(join(directory, 'from')));
+    await to.seek(0, 'start');
+    assert.ok((await copy(to, kernel)) > 0, 'a file without a size');
+    await from.seek(0, 'start');
+    const readOnly = await copy(from, to).catch((error: unknown) => error as CopyError);
+    assert.ok(readOnly instanceof CopyError && (readOnly.cause as PathError).code === 'EBADF');
+    await Promise.all([copy(to, from), copy(from, to).catch(() => {}), copy(to, from)]);
+    const copying = copy(to, from).catch((error: unknown) => error);
+    await from.seek(0, 'start').catch(() => {});
+    await to.close();
+    await copying;
   });
 
   test('paths', async (t) => {

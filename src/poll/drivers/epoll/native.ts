@@ -29,6 +29,18 @@ export interface Native {
 
   /** Locks a file, by its descriptor, for as long as that is open: 0 or a negated errno. */
   lock(fd: number): number;
+  /**
+   * Copies at most `length` bytes between two files, on a thread. Descriptors must stay open until `done` is called,
+   * with the count or a negated errno. 0, or a negated errno: then it is not called.
+   */
+  copyRange(
+    from: number,
+    fromOffset: number,
+    to: number,
+    toOffset: number,
+    length: number,
+    done: (result: number) => void,
+  ): number;
 }
 
 /** What the native part calls each option: its place in this list. */
