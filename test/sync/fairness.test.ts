@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
-import { type Chan, chan, go, otherwise, recv, select } from 'gopark';
+import { type Chan, chan, go, otherwise, recv, select, sleep } from 'gopark';
 import { Mutex } from 'gopark/sync';
 import { tcpPair } from '../lib/pair.ts';
 
-/** How long this thread has been ready to run and did not get a processor, in milliseconds. */
-function starved(): number {
-  return Number(readFileSync('/proc/thread-self/schedstat', 'utf8').split(' ')[1]) / 1e6;
+/**
+ * Processor time of this thread, in milliseconds. Round trips are measured by it: what other processes take of the
+ * machine meanwhile is not ours to answer for, and a hog never lets the loop sleep.
+ */
+function busy(): number {
+  return Number(readFileSync('/proc/thread-self/schedstat', 'utf8').split(' ')[0]) / 1e6;
 }
 
 type Going = { on: boolean };
@@ -76,7 +79,7 @@ const hogs: Record<string, (going: Going) => Promise<unknown>[]> = {
 interface Figures {
   p99: number;
   ticks: number;
-  /** How many milliseconds of a processor there were for all of it. */
+  /** Milliseconds of processor time for all of it. */
   ran: number;
   roundTrips: number;
 }
@@ -92,22 +95,20 @@ async function besides(start: (going: Going) => Promise<unknown>[]): Promise<Fig
   let ticks = 0;
   const interval = setInterval(() => ticks++, 5);
   const hogging = start(going);
-  // What other processes took of the processor meanwhile is not ours to answer for: it is left out.
   const took: number[] = [];
+  await sleep(100);
   const p = new Uint8Array(16);
   const begin = performance.now();
-  const starvedAtFirst = starved();
-  let starvedBefore = starvedAtFirst;
-  while (performance.now() - begin < 500) {
-    const sent = performance.now();
+  const busyAtFirst = busy();
+  let sent = busyAtFirst;
+  while (performance.now() - begin < 500 || took.length < 30) {
     await a.write(p);
     await a.read(p);
-    const wall = performance.now() - sent;
-    const starvedNow = starved();
-    took.push(wall - (starvedNow - starvedBefore));
-    starvedBefore = starvedNow;
+    const back = busy();
+    took.push(back - sent);
+    sent = back;
   }
-  const ran = performance.now() - begin - (starvedBefore - starvedAtFirst);
+  const ran = busy() - busyAtFirst;
   going.on = false;
   clearInterval(interval);
   await a.close();
@@ -120,13 +121,13 @@ async function besides(start: (going: Going) => Promise<unknown>[]): Promise<Fig
 describe('fairness of channels and locks', () => {
   for (const [title, start] of Object.entries(hogs)) {
     test(`I-14 ${title}: beside it a TCP echo's p99 stays below 25 ms, and a Node timer ticks`, async (t) => {
-      // A machine with other work to do spoils a measurement now and then; who starves fails all of them.
+      // A collection of garbage may spoil a measurement; who starves fails all of them.
       const all: string[] = [];
-      for (let attempt = 0; attempt < 5; attempt++) {
+      for (let attempt = 0; attempt < 6; attempt++) {
         const { p99, ticks, ran, roundTrips } = await besides(start);
         const figures = `p99 ${p99.toFixed(1)} ms of ${roundTrips} round trips, ${ticks} ticks in ${ran.toFixed(0)} ms of a processor`;
         t.diagnostic(figures);
-        if (p99 < 25 && ticks >= ran / 60) return;
+        if (p99 < 25 && ticks >= ran / 50) return;
         all.push(figures);
       }
       assert.fail(all.join('; '));
