@@ -11,12 +11,12 @@ export default async function* counts(events) {
       if (suite && data.details.error?.failureType === 'subtestsFailed') continue;
       result.failed++;
       result.failures.push({ name: data.name, file: data.file ?? '', line: data.line ?? 0 });
-    } else if (data.details.type === 'suite') {
     } else if (data.skip !== undefined || data.todo !== undefined) {
+      // A suite that is skipped is one skip: its tests are not even told.
       result.skipped++;
       const lacking = /lacks (.+)$/.exec(String(data.skip))?.[1] ?? 'other reasons';
       result.lacking[lacking] = (result.lacking[lacking] ?? 0) + 1;
-    } else {
+    } else if (data.details.type !== 'suite') {
       result.passed++;
     }
   }

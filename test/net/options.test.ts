@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { ClosedError, dial, listen, type TCPConn, type TCPOptions } from 'gopark/net';
+import { ClosedError, dial, listen, type TCPConn, type TCPOptions, UnsupportedError } from 'gopark/net';
+import type { Capability } from '#dist/poll/driver.js';
+import { threadPoller } from '#dist/poll/index.js';
 import { driverOf, slotOf } from '../lib/inside.ts';
 import { needs } from '../lib/needs.ts';
 import { tcpPair, withPair } from '../lib/pair.ts';
+import { watch } from '../lib/waiting.ts';
 
 type Option = Parameters<ReturnType<typeof driverOf>['getOption']>[1];
 
@@ -137,4 +140,33 @@ describe('options', () => {
     assert.equal(seen[0]! + seen[1]!, 60);
     assert.ok(seen[0]! > 0 && seen[1]! > 0, String(seen));
   });
+});
+
+describe('options: what this driver lacks is refused, and never ignored', () => {
+  const lacking: Partial<Record<Capability, () => Promise<void>>> = {
+    closeRead: () => withPair(tcpPair, ({ a }) => a.closeRead()),
+    bufferSizes: () => withPair(tcpPair, async ({ a }) => a.setReadBuffer(65_536)),
+    linger: () => withPair(tcpPair, async ({ a }) => a.setLinger(5)),
+    keepAliveInterval: () => withPair(tcpPair, async ({ a }) => a.setKeepAlive({ interval: 5 })),
+    reusePort: async () => (await listen('tcp', '127.0.0.1:0', { reusePort: true })).close(),
+    localAddress: () =>
+      withPair(tcpPair, async () => {
+        await using listener = await listen('tcp', '127.0.0.1:0');
+        await using _ = await dial('tcp', String(listener.addr), { localAddress: '127.0.0.1:0' });
+      }),
+  };
+  for (const [capability, call] of Object.entries(lacking)) {
+    test(capability, async () => {
+      const { driver } = threadPoller();
+      const outcome = watch(call());
+      await outcome.promise;
+      if (driver.capabilities.has(capability as Capability)) {
+        assert.deepEqual(outcome.outcome, { state: 'resolved', value: undefined });
+      } else {
+        const error = outcome.outcome.state === 'rejected' ? outcome.outcome.error : null;
+        assert.ok(error instanceof UnsupportedError, String(error));
+        assert.equal(error.code, 'ERR_UNSUPPORTED');
+      }
+    });
+  }
 });
