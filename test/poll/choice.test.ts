@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, test } from 'node:test';
+import { after, describe, test } from 'node:test';
 import { platformPackage, thisHost } from '#dist/poll/drivers/native-file.js';
 import { Installed, nativeBuild } from './lib/installed.ts';
 
@@ -24,9 +24,20 @@ console.log(JSON.stringify({ ...driverChoice(), byte: p[0] }));
 
 const COMPLAINT = /^gopark: the portable driver runs, because epoll cannot: (.*)\n$/;
 
+/** One for all tests that leave nothing behind. */
+let shared: Installed | null = null;
+after(() => shared?.[Symbol.dispose]());
+
+/** It, without a native part. */
+function cleanProject(): Installed {
+  shared ??= new Installed();
+  shared.removeNative();
+  return shared;
+}
+
 /** Runs it where the native part is as `prepare` leaves it, and returns the one reason for the portable driver. */
 function reasonFor(prepare: (project: Installed) => void, node: string[] = []): string {
-  using project = new Installed();
+  const project = cleanProject();
   prepare(project);
   const { status, signal, stdout, stderr } = project.run(PROGRAM, { node });
   assert.deepEqual([status, signal], [0, null], stderr);
@@ -89,8 +100,7 @@ describe('choice of the driver: without asking', { skip: linux }, () => {
 
   test('a library that is no addon, and an addon that is not ours', { skip: built }, () => {
     const compile = (source: string) => {
-      using project = new Installed();
-      const [from, to] = [join(project.folder, 'a.c'), join(project.folder, 'a.node')];
+      const [from, to] = [join(cleanProject().folder, 'a.c'), join(cleanProject().folder, 'a.node')];
       writeFileSync(from, source);
       const { status, stderr } = spawnSync(process.env.CC ?? 'cc', ['-shared', '-fPIC', '-o', to, from], {
         encoding: 'utf8',
@@ -111,15 +121,17 @@ describe('choice of the driver: without asking', { skip: linux }, () => {
   });
 
   test('another layout of the shared memory', { skip: built }, () => {
-    const reason = reasonFor((project) => {
-      project.setLocalBuild(original);
-      const layout = join(project.own, 'dist/poll/drivers/epoll/layout.js');
-      const text = readFileSync(layout, 'utf8');
-      const changed = text.replace(/LAYOUT_VERSION = \d+/, 'LAYOUT_VERSION = 9999');
-      assert.notEqual(changed, text);
-      writeFileSync(layout, changed);
-    });
-    assert.match(reason, /was built for another version of gopark \(layout \d+, not 9999\)/);
+    const layout = join(cleanProject().own, 'dist/poll/drivers/epoll/layout.js');
+    const text = readFileSync(layout, 'utf8');
+    const changed = text.replace(/LAYOUT_VERSION = \d+/, 'LAYOUT_VERSION = 9999');
+    assert.notEqual(changed, text);
+    writeFileSync(layout, changed);
+    try {
+      const reason = reasonFor((project) => project.setLocalBuild(original));
+      assert.match(reason, /was built for another version of gopark \(layout \d+, not 9999\)/);
+    } finally {
+      writeFileSync(layout, text);
+    }
   });
 
   test('a Node that was told to load no addons', { skip: built }, () => {
@@ -128,7 +140,7 @@ describe('choice of the driver: without asking', { skip: linux }, () => {
   });
 
   test('never from the working directory', { skip: built }, () => {
-    using project = new Installed();
+    const project = cleanProject();
     using elsewhere = new Installed();
     elsewhere.setLocalBuild(original);
     mkdirSync(join(elsewhere.folder, 'native/build'), { recursive: true });
@@ -138,7 +150,7 @@ describe('choice of the driver: without asking', { skip: linux }, () => {
   });
 
   test('once a process, also when every worker chooses for itself', () => {
-    using project = new Installed();
+    const project = cleanProject();
     const { status, stdout, stderr } = project.run(`
       import { Worker, isMainThread } from 'node:worker_threads';
       import { listen } from 'gopark/net';
@@ -159,7 +171,7 @@ describe('choice of the driver: without asking', { skip: linux }, () => {
 
 describe('choice of the driver: where the native part comes from', { skip: linux || built }, () => {
   test('a local build', () => {
-    using project = new Installed();
+    const project = cleanProject();
     project.setLocalBuild(readFileSync(nativeBuild));
     const { stdout, stderr } = project.run(PROGRAM);
     assert.equal(stderr, '');
@@ -215,7 +227,7 @@ describe('choice of the driver: GOPARK_DRIVER', () => {
   `;
 
   test('portable: without a complaint, and without native code', () => {
-    using project = new Installed();
+    const project = cleanProject();
     if (built === false) project.setLocalBuild(readFileSync(nativeBuild));
     const { stdout, stderr } = project.run(PROGRAM, { env: { GOPARK_DRIVER: 'portable' } });
     assert.equal(stderr, '');
@@ -223,14 +235,14 @@ describe('choice of the driver: GOPARK_DRIVER', () => {
   });
 
   test('epoll, where it cannot run: an error that says why', () => {
-    using project = new Installed();
+    const project = cleanProject();
     const { stdout, stderr } = project.run(failure, { env: { GOPARK_DRIVER: 'epoll' } });
     assert.equal(stderr, '');
     assert.match(stdout, /^DriverError ERR_DRIVER GOPARK_DRIVER=epoll: epoll cannot run here: .+/);
   });
 
   test('uring is not there yet, others never will be', () => {
-    using project = new Installed();
+    const project = cleanProject();
     assert.match(
       project.run(failure, { env: { GOPARK_DRIVER: 'uring' } }).stdout,
       /^DriverError ERR_DRIVER GOPARK_DRIVER=uring: the io_uring driver is not part of this version/,

@@ -16,7 +16,13 @@ export class Installed implements Disposable {
 
   constructor() {
     mkdirSync(this.own, { recursive: true });
-    cpSync(join(root, 'dist'), join(this.own, 'dist'), { recursive: true });
+    // Only what runs, or the machine is busy copying.
+    for (const part of ['bufio', 'bytes', 'io', 'net', 'poll', 'runtime', 'sync']) {
+      cpSync(join(root, 'dist', part), join(this.own, 'dist', part), {
+        recursive: true,
+        filter: (source) => !/\.(map|d\.ts)$/.test(source),
+      });
+    }
     cpSync(join(root, 'package.json'), join(this.own, 'package.json'));
   }
 
@@ -24,6 +30,11 @@ export class Installed implements Disposable {
   setLocalBuild(bytes: Uint8Array): void {
     mkdirSync(join(this.own, 'native/build'), { recursive: true });
     writeFileSync(join(this.own, 'native/build/gopark.node'), bytes);
+  }
+
+  /** As it was made: without a native part. */
+  removeNative(): void {
+    rmSync(join(this.own, 'native'), { recursive: true, force: true });
   }
 
   /** A package beside it: a folder that is linked into node_modules. */
