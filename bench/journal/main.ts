@@ -129,7 +129,9 @@ function report(contenders: Contender[], slow: number): boolean {
   const title =
     slow > 0
       ? `each sync ${slow} ms slower; limit: a stall of ${MOST_STALL} ms`
-      : `limit: p99 ${milliseconds(limit ?? 0)} ms`;
+      : limit === null
+        ? 'no limit: nothing to compare with'
+        : `limit: p99 ${milliseconds(limit)} ms`;
   console.log(`\n${title}`);
   printTable(
     ['journal', 'p50 ms', 'p99 ms', 'longest stall ms', 'CPU us/order', 'threads', 'lost', 'holds'],
