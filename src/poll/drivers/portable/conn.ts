@@ -14,6 +14,8 @@ import type { Host } from './host.ts';
 import { type Block, OutboundChain } from './outbound.ts';
 
 const NO_BYTES = Buffer.alloc(0);
+/** So much of one connection an iteration of the event loop: libuv would go on for megabytes, whoever else waits. */
+const MOST_A_TURN = 256 * 1024;
 const RECV = 1 << OP_RECV;
 const READABLE = 1 << OP_READABLE;
 const WRITABLE = 1 << OP_WRITABLE;
@@ -59,6 +61,10 @@ export class PortableConn {
   /** Bytes that came with nobody waiting. */
   #held: Uint8Array | null = null;
   #paused = true;
+  /** The turn that `#received` counts for, and whether that was enough for it. */
+  #turn = 0;
+  #received = 0;
+  #resting = false;
   #ended = false;
   #closing = false;
   #gone = false;
@@ -124,9 +130,14 @@ export class PortableConn {
     if (this.#closing) return;
     if (this.#wanted & RECV) {
       this.#deliver(chunk);
+      if (this.#resting) this.#pause();
       return;
     }
     this.#hold(chunk);
+    this.#pause();
+  }
+
+  #pause(): void {
     this.#paused = true;
     this.#socket.pause();
   }
@@ -136,7 +147,8 @@ export class PortableConn {
     if (this.#closing) return false;
     if (this.#wanted & RECV) {
       this.#deliver(buffer.subarray(0, count));
-      return true;
+      this.#paused = this.#resting;
+      return !this.#resting;
     }
     this.#hold(buffer.slice(0, count));
     this.#paused = true;
@@ -146,6 +158,21 @@ export class PortableConn {
   #deliver(chunk: Uint8Array): void {
     this.#wanted &= ~RECV;
     this.#host.received(this, chunk);
+    const { turn } = this.#host;
+    if (turn !== this.#turn) {
+      this.#turn = turn;
+      this.#received = 0;
+    }
+    this.#received += chunk.length;
+    if (this.#received < MOST_A_TURN || this.#resting) return;
+    this.#resting = true;
+    this.#host.rest(this);
+  }
+
+  /** The next iteration of the event loop. */
+  rested(): void {
+    this.#resting = false;
+    if (!this.mayBeReadable && this.#wanted & (RECV | READABLE)) this.#flow();
   }
 
   #hold(chunk: Uint8Array): void {
@@ -210,7 +237,7 @@ export class PortableConn {
   }
 
   #flow(): void {
-    if (!this.#paused) return;
+    if (!this.#paused || this.#resting || this.#closing) return;
     this.#paused = false;
     this.#socket.resume();
   }

@@ -51,9 +51,16 @@ export class PortableDriver implements Driver {
   #receiver!: CompletionReceiver;
   #exiting = false;
   #turning = false;
+  #turn = 1;
+  #resting: { rested(): void }[] = [];
   readonly #turned = () => {
     this.#turning = false;
+    this.#turn = (this.#turn + 1) | 0;
     this.flush();
+    const resting = this.#resting;
+    if (resting.length === 0) return;
+    this.#resting = [];
+    for (const conn of resting) conn.rested();
   };
   readonly #host: Host;
 
@@ -61,8 +68,13 @@ export class PortableDriver implements Driver {
     this.slotCount = slots;
     this.slab = this.#shared;
     this.#generations = new Int32Array(slots);
+    const turn = () => this.#turn;
     this.#host = {
       blocks: this.#blocks,
+      get turn() {
+        return turn();
+      },
+      rest: (conn) => this.#resting.push(conn),
       complete: (op, owner, result) => this.#complete(op, owner, result),
       post: (op, owner, result) => this.#later(() => this.#complete(op, owner, result)),
       later: (owner, action) =>

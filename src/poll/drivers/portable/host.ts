@@ -10,6 +10,10 @@ export interface Owner {
 /** What connections and listeners ask of their driver. */
 export interface Host {
   readonly blocks: OutboundBlocks;
+  /** Changes with each iteration of the event loop that brings anything. */
+  readonly turn: number;
+  /** `conn.rested()` is called in the next one. */
+  rest(conn: { rested(): void }): void;
   complete(op: Op, owner: Owner, result: number): void;
   /** Completes outside the present call. */
   post(op: Op, owner: Owner, result: number): void;
