@@ -4,7 +4,6 @@ import { test } from 'node:test';
 import { open } from 'gopark/os';
 import { scan } from '#dist/cli/gateway/journal/scan.js';
 import { rotatedFiles } from '#dist/os/rotation.js';
-import { needsNative } from '../../lib/needs.ts';
 import { directoryOf } from '../../os/lib.ts';
 import { GatewayProcess } from '../lib/gateway-process.ts';
 import { LineClient } from '../lib/line-client.ts';
@@ -53,7 +52,6 @@ async function kept(path: string): Promise<Promised> {
 }
 
 test('kill -9 under load: every acknowledged order is in the journal', {
-  ...needsNative(),
   timeout: 600_000,
 }, async (t) => {
   const path = join(directoryOf(t), 'j');

@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { journalOptions } from '#dist/cli/gateway/journal/options.js';
 import { UsageError } from '#dist/cli/gateway/usage.js';
-import { needsNative } from '../../lib/needs.ts';
 import { directoryOf } from '../../os/lib.ts';
 import { GatewayProcess, runGateway } from '../lib/gateway-process.ts';
 import { LineClient } from '../lib/line-client.ts';
@@ -14,7 +13,7 @@ import { journalCommand, ordersIn } from './lib.ts';
 const order = (id: string) => `ORD ${id} BUY ACME 10 101.25`;
 
 for (const mode of ['async', 'blocking'] as const) {
-  describe(`gateway: the journal, ${mode}`, { ...needsNative(), timeout: 110_000 }, () => {
+  describe(`gateway: the journal, ${mode}`, { timeout: 110_000 }, () => {
     const args = (path: string, ...more: string[]) => ['--journal', path, '--journal-mode', mode, ...more];
 
     for (const sync of ['batch', 'never', '5']) {
@@ -185,7 +184,7 @@ for (const mode of ['async', 'blocking'] as const) {
   });
 }
 
-describe('gateway: the journal', { ...needsNative(), timeout: 110_000 }, () => {
+describe('gateway: the journal', { timeout: 110_000 }, () => {
   test('a torn end is reported and cut', async (t) => {
     const path = join(directoryOf(t), 'j');
     await GatewayProcess.with(['--journal', path], async (gateway) => {

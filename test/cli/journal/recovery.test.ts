@@ -7,7 +7,6 @@ import { open } from 'gopark/os';
 import { fileHeader, orderRecord } from '#dist/cli/gateway/journal/format.js';
 import { type Recovered, recover } from '#dist/cli/gateway/journal/recover.js';
 import { scan } from '#dist/cli/gateway/journal/scan.js';
-import { needsNative } from '../../lib/needs.ts';
 import { directoryOf } from '../../os/lib.ts';
 import { journalCommand } from './lib.ts';
 
@@ -27,7 +26,7 @@ async function recovered(path: string): Promise<Recovered> {
   return found;
 }
 
-describe('journal: recovery', needsNative(), () => {
+describe('journal: recovery', () => {
   test('a new one', async (t) => {
     const path = join(directoryOf(t), 'j');
     const found = await recovered(path);

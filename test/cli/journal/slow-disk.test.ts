@@ -4,7 +4,6 @@ import { after, before, describe, type TestContext, test } from 'node:test';
 import { filePoolStats } from 'gopark/os';
 import { Gateway } from '#dist/cli/gateway/gateway.js';
 import { defaultOptions } from '#dist/cli/gateway/options.js';
-import { needsNative } from '../../lib/needs.ts';
 import { stillPending, turns } from '../../lib/waiting.ts';
 import { directoryOf, SlowDisk } from '../../os/lib.ts';
 import { LineClient } from '../lib/line-client.ts';
@@ -22,7 +21,7 @@ async function gatewayIn(
   return { gateway, path, client: () => LineClient.connect(gateway.addr.port) };
 }
 
-describe('gateway: a disk that hangs', { ...needsNative(), timeout: 110_000 }, () => {
+describe('gateway: a disk that hangs', { timeout: 110_000 }, () => {
   // The test's own writes to stdout are file operations, too, on some systems: let them be done.
   before(() => turns(2));
   after(() => turns(2));

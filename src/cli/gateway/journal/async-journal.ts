@@ -1,13 +1,14 @@
-import { AsyncWriter, type Commit, type File } from '../../../os/index.ts';
+import { AsyncWriter, type Commit } from '../../../os/index.ts';
 import { fileHeader, LONGEST_RECORD, orderRecord } from './format.ts';
 import type { Fate, Journal } from './journal.ts';
+import type { JournalLock } from './lock.ts';
 import type { JournalOptions } from './options.ts';
 import type { Recovered } from './recover.ts';
 
 /** The journal whose disk nobody waits for but those whose orders it concerns. */
 export class AsyncJournal implements Journal {
   readonly #writer: AsyncWriter;
-  readonly #lock: File;
+  readonly #lock: JournalLock;
   /** Batches that are not in the file yet, and the first order of each. */
   readonly #batches: { readonly commit: Commit; readonly first: number }[] = [];
 

@@ -4,6 +4,7 @@ import { now } from '../../../runtime/clock.ts';
 import { failed } from './async-journal.ts';
 import { orderRecord } from './format.ts';
 import type { Fate, Journal } from './journal.ts';
+import type { JournalLock } from './lock.ts';
 import type { JournalOptions } from './options.ts';
 import type { Recovered } from './recover.ts';
 
@@ -15,7 +16,7 @@ const KEPT: Fate = { settled: true, error: null, wait: () => Promise.resolve() }
  */
 export class BlockingJournal implements Journal {
   readonly #file: File;
-  readonly #lock: File;
+  readonly #lock: JournalLock;
   readonly #sync: JournalOptions['sync'];
   #end: number;
   #synced = now();

@@ -1,7 +1,8 @@
 import { dirname } from 'node:path';
 import { copy, SectionReader } from '../../../io/index.ts';
-import { type File, open, PathError, syncDirectory } from '../../../os/index.ts';
+import { type File, open, syncDirectory } from '../../../os/index.ts';
 import { fileHeader } from './format.ts';
+import { type JournalLock, takeLock } from './lock.ts';
 import { type Scan, scan } from './scan.ts';
 
 /** A journal that can be appended to. */
@@ -9,7 +10,7 @@ export interface Recovered {
   /** Opened to append; everything in it is good. */
   readonly file: File;
   /** As long as it is open, nobody else writes the journal. */
-  readonly lock: File;
+  readonly lock: JournalLock;
   readonly orders: number;
   readonly nextSequence: number;
   /** What was cut off: a torn record, or everything behind a damaged one. */
@@ -37,21 +38,6 @@ export async function recover(path: string): Promise<Recovered> {
       await file.close();
       throw error;
     }
-  } catch (error) {
-    await lock.close();
-    throw error;
-  }
-}
-
-/**
- * The lock is the kernel's, on a file that nobody renames or removes: it ends with the process, also by `kill -9`,
- * and a lock file that was left behind means nothing.
- */
-async function takeLock(path: string): Promise<File> {
-  const lock = await open(`${path}.lock`, 'a', 0o600);
-  try {
-    if (lock.tryLock()) return lock;
-    throw new PathError('ERR_LOCKED', 'another process writes this journal', { op: 'lock', path });
   } catch (error) {
     await lock.close();
     throw error;
