@@ -51,10 +51,24 @@ int32_t slot_open(driver_t *driver, int fd, int32_t flags)
 	return index;
 }
 
+/* The thread's duplicate keeps the connection open: it must neither send on nor report events. */
+static void end_sending(driver_t *driver, slot_t *slot)
+{
+	struct linger linger = { 0 };
+	socklen_t size = sizeof linger;
+	epoll_ctl(driver->epoll, EPOLL_CTL_DEL, slot->fd, NULL);
+	getsockopt(slot->fd, SOL_SOCKET, SO_LINGER, &linger, &size);
+	/* With linger 0 the peer is to see a reset and no end: it does when the thread closes the duplicate. */
+	if (!linger.l_onoff || linger.l_linger > 0)
+		shutdown(slot->fd, SHUT_WR);
+}
+
 void slot_close(driver_t *driver, slot_t *slot)
 {
 	if (slot->fd < 0)
 		return;
+	if (slot->flags & F_SENDING)
+		end_sending(driver, slot);
 	close(slot->fd); /* takes it out of the epoll set, too: nobody else shares the description */
 	slot->fd = -1;
 	slot->flags &= LIST_FLAGS;

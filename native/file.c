@@ -1,9 +1,16 @@
 /*
  * What node:fs lacks for files. Descriptors are Node's own here, by number; a result is a count, 0 or a negated errno.
+ * Sockets are slots of the driver's.
  */
 #define _GNU_SOURCE
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "gopark.h"
@@ -80,10 +87,142 @@ static napi_value copy_range(napi_env env, napi_callback_info info)
 	return result;
 }
 
+/* One piece of a file on its way to a socket, on a thread of libuv's. */
+typedef struct {
+	napi_async_work work;
+	napi_ref callback;
+	driver_t *driver;
+	int32_t slot, generation;
+	int32_t socket; /* a duplicate: the slot may be closed meanwhile, and its number become somebody else's */
+	int32_t file;
+	int64_t offset, length;
+	int64_t sent;
+	int32_t error;
+} send_t;
+
+/* sendfile has no MSG_NOSIGNAL. Node ignores the signal, unless somebody listened to it once. */
+static bool block_sigpipe(sigset_t *before)
+{
+	sigset_t pipe;
+	sigemptyset(&pipe);
+	sigaddset(&pipe, SIGPIPE);
+	return pthread_sigmask(SIG_BLOCK, &pipe, before) == 0 && !sigismember(before, SIGPIPE);
+}
+
+static void unblock_sigpipe(const sigset_t *before, bool raised)
+{
+	sigset_t pipe;
+	struct timespec now = { 0 };
+	sigemptyset(&pipe);
+	sigaddset(&pipe, SIGPIPE);
+	if (raised)
+		while (sigtimedwait(&pipe, NULL, &now) < 0 && errno == EINTR)
+			;
+	pthread_sigmask(SIG_SETMASK, before, NULL);
+}
+
+static void send_now(napi_env env, void *data)
+{
+	(void)env;
+	send_t *send = data;
+	struct stat status;
+	sigset_t before;
+	bool blocked = block_sigpipe(&before);
+	if (fstat(send->file, &status) < 0)
+		send->error = errno;
+	else if (!S_ISREG(status.st_mode))
+		send->error = EINVAL; /* what might make the thread wait, as a pipe would, is not for us */
+	while (send->error == 0 && send->sent < send->length) {
+		off_t offset = send->offset + send->sent;
+		ssize_t count = sendfile(send->socket, send->file, &offset, (size_t)(send->length - send->sent));
+		if (count == 0)
+			break;
+		if (count > 0)
+			send->sent += count;
+		else if (errno != EINTR)
+			send->error = errno;
+	}
+	if (blocked)
+		unblock_sigpipe(&before, send->error == EPIPE);
+	/* Here and not later: the slot may have been closed, and then this is what ends the connection. */
+	close(send->socket);
+}
+
+static void sent(napi_env env, napi_status status, void *data)
+{
+	send_t *send = data;
+	driver_t *driver = send->driver;
+	if (status != napi_ok) {
+		/* No thread has begun it. */
+		close(send->socket);
+		send->error = ECANCELED;
+	}
+	slot_t *slot = &driver->slots[send->slot];
+	if (!driver->closing && slot->fd >= 0 && slot->generation == send->generation) {
+		slot->flags &= ~F_SENDING;
+		/* Only a full socket announces room. One that is not full has it now. */
+		if (send->error != EAGAIN)
+			slot->flags |= F_WRITABLE;
+	}
+	napi_value callback, global, results[2];
+	napi_get_reference_value(env, send->callback, &callback);
+	napi_get_global(env, &global);
+	napi_create_int64(env, send->sent, &results[0]);
+	napi_create_int32(env, send->error, &results[1]);
+	napi_delete_reference(env, send->callback);
+	napi_delete_async_work(env, send->work);
+	free(send);
+	napi_call_function(env, global, callback, 2, results, NULL);
+	driver_release(driver);
+}
+
+static int32_t begin_sending(napi_env env, send_t *send, const napi_value *values)
+{
+	napi_value name;
+	slot_t *slot = slot_argument(send->driver, env, values[0]);
+	if (slot == NULL || slot->flags & F_SENDING)
+		return -EBADF;
+	send->slot = index_of(send->driver, slot);
+	send->generation = slot->generation;
+	napi_get_value_int32(env, values[1], &send->file);
+	napi_get_value_int64(env, values[2], &send->offset);
+	napi_get_value_int64(env, values[3], &send->length);
+	send->socket = fcntl(slot->fd, F_DUPFD_CLOEXEC, 0);
+	if (send->socket < 0)
+		return -errno;
+	/* Before the thread begins: an edge that comes while it sends must not be forgotten. */
+	slot->flags = (slot->flags & ~F_WRITABLE) | F_SENDING;
+	send->driver->open_handles++;
+	napi_create_reference(env, values[4], 1, &send->callback);
+	napi_create_string_utf8(env, "gopark", NAPI_AUTO_LENGTH, &name);
+	napi_create_async_work(env, NULL, name, send_now, sent, send, &send->work);
+	napi_queue_async_work(env, send->work);
+	return 0;
+}
+
+/* sendFile(slot, file, offset, length, callback): at most so many bytes; the callback gets the count and an errno */
+static napi_value send_file(napi_env env, napi_callback_info info)
+{
+	size_t count = 5;
+	napi_value values[5], result;
+	int32_t begun = -ENOMEM;
+	napi_get_cb_info(env, info, &count, values, NULL, NULL);
+	send_t *send = calloc(1, sizeof *send);
+	if (send != NULL) {
+		napi_get_instance_data(env, (void **)&send->driver);
+		begun = begin_sending(env, send, values);
+		if (begun < 0)
+			free(send);
+	}
+	napi_create_int32(env, begun, &result);
+	return result;
+}
+
 #define FUNCTION(name, function) { name, NULL, function, NULL, NULL, NULL, napi_default, NULL }
 
 const napi_property_descriptor file_functions[] = {
 	FUNCTION("lock", lock_file),
 	FUNCTION("copyRange", copy_range),
+	FUNCTION("sendFile", send_file),
 };
 const size_t file_function_count = sizeof file_functions / sizeof *file_functions;

@@ -24,7 +24,7 @@ typedef struct {
 	uv_poll_t *poll;
 	uv_prepare_t *prepare;
 	uv_idle_t *idle;
-	int open_handles;
+	int open_handles; /* and files that threads are sending */
 	bool idling, closing;
 
 	int epoll;
@@ -41,6 +41,9 @@ typedef struct {
 	int32_t retries;
 	struct epoll_event events[EVENT_BATCH];
 } driver_t;
+
+/* module.c: one thing less that needs the driver; the last one frees it. */
+void driver_release(driver_t *driver);
 
 /* descriptor.c: sockets in, slots out. */
 int32_t slot_open(driver_t *driver, int fd, int32_t flags);

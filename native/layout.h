@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-enum { LAYOUT_VERSION = 5 };
+enum { LAYOUT_VERSION = 6 };
 
 /* The header. JavaScript fills in the first six before init; the rest changes all the time. */
 enum {
@@ -80,6 +80,7 @@ enum {
 	F_CONNECTING = 1 << 7,
 	F_DIRTY = 1 << 8,    /* in the dirty list */
 	F_RETRYING = 1 << 9, /* in the retry list */
+	F_SENDING = 1 << 10, /* a thread sends a file, by a duplicate of the descriptor */
 };
 
 #endif

@@ -19,11 +19,15 @@ static void free_driver(driver_t *driver)
 	napi_remove_async_cleanup_hook(cleanup);
 }
 
-static void on_closed(uv_handle_t *handle)
+void driver_release(driver_t *driver)
 {
-	driver_t *driver = uv_handle_get_data(handle);
 	if (--driver->open_handles == 0)
 		free_driver(driver);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+	driver_release(uv_handle_get_data(handle));
 }
 
 /* The environment ends: what was written still goes out, then everything it held is given back. */

@@ -1,4 +1,5 @@
 // `npm run bench:files`: many log files, each read by a goroutine of its own, beside fs.promises with the same bound.
+// With --send MEBIBYTES: one file to a connection.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +8,7 @@ import { filePoolStats } from 'gopark/os';
 import { numberIn, runMain } from '../lib/options.ts';
 import { machine, median, printTable } from '../lib/report.ts';
 import { contenders } from './contenders.ts';
+import { benchSend } from './send.ts';
 
 /** Threads of this process; NaN where the system does not say. */
 function threads(): number {
@@ -37,6 +39,7 @@ await runMain(async () => {
     options: {
       files: { type: 'string', default: '2000' },
       size: { type: 'string', default: '65536' },
+      send: { type: 'string' },
       rounds: { type: 'string', default: '7' },
     },
   });
@@ -45,6 +48,11 @@ await runMain(async () => {
   const bound = filePoolStats().concurrency;
   const directory = mkdtempSync(join(tmpdir(), 'gopark-files-'));
   try {
+    if (values.send !== undefined) {
+      const mebibytes = numberIn(values.send, 'send');
+      await benchSend(join(directory, 'file'), mebibytes, numberIn(values.rounds, 'rounds'));
+      return;
+    }
     const paths = makeFiles(directory, count, size);
     console.log(
       `${machine()}\n${count} files of ${size} bytes, in the kernel's memory; ${bound} operations at a time\n`,

@@ -1,12 +1,15 @@
-import { checkBytes, checkCount } from '../io/arguments.ts';
-import { ArgumentRangeError } from '../io/index.ts';
+import { checkBytes, checkCount, checkReader } from '../io/arguments.ts';
+import { copyLoop } from '../io/copy.ts';
+import { ArgumentRangeError, LimitedReader, type Reader, type ReaderFrom } from '../io/index.ts';
 import {
   type Counts,
   type Failure,
   FD,
   type FDOwner,
+  type FileSource,
   type Poller,
   type SocketOption,
+  sendTo,
 } from '../poll/index.ts';
 import { TCPAddr } from './addr.ts';
 import type { CallOptions, Conn } from './conn.ts';
@@ -33,7 +36,7 @@ const PEER_GONE = new Set(['ECONNRESET', 'EPIPE', 'ENOTCONN', 'ETIMEDOUT']);
  * console.log(new TextDecoder().decode(await readAll(conn, { limit: 1 << 20 })));
  * ```
  */
-export class TCPConn implements Conn, FDOwner {
+export class TCPConn implements Conn, ReaderFrom, FDOwner {
   readonly #fd: FD;
   readonly #settings: ConnSettings;
   #localAddr: TCPAddr | null;
@@ -133,6 +136,24 @@ export class TCPConn implements Conn, FDOwner {
   tryWrite(p: Uint8Array): boolean {
     checkBytes(p);
     return this.#fd.tryWrite(p);
+  }
+
+  /**
+   * Reads `r` to its end and writes all of it, and resolves how many bytes: what `copy` uses. A file of `gopark/os`,
+   * also behind a LimitedReader, goes inside the kernel where driver and system can do that (sendfile, Linux). Then
+   * other writes wait until it is through, and a call that a thread works for ends when that has returned.
+   *
+   * @throws CopyError, as a rejection: `bytesCopied`, and as `cause` what `write` or `r.read` failed with.
+   */
+  readFrom(r: Reader): Promise<number> {
+    try {
+      checkReader(r, 'r');
+      const source = (r instanceof LimitedReader ? r.source : r) as Reader & Partial<FileSource>;
+      const limited = r instanceof LimitedReader ? r : null;
+      return source[sendTo]?.(this, this.#fd, limited) ?? copyLoop(this, r);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /** Resolves when the kernel has taken everything that was written before. */

@@ -27,6 +27,7 @@ import { resolvedCount } from '../io/resolved.ts';
 import { seekTarget } from '../io/seek.ts';
 import { findNative } from '../poll/drivers/epoll/native.ts';
 import { EAGAIN, ESPIPE, errnoMessage, errnoName } from '../poll/errno.ts';
+import { type FD, type FileSource, sendTo } from '../poll/index.ts';
 import { park } from '../runtime/park.ts';
 import { copyRange, type Side } from './copy-range.ts';
 import { DescriptorStream, reopen } from './descriptor-stream.ts';
@@ -35,6 +36,7 @@ import { FileInfo } from './file-info.ts';
 import { Lock } from './lock.ts';
 import { checkMode } from './open-flags.ts';
 import { filePool, type PoolOptions, type PoolUser, type Work } from './pool.ts';
+import { FileTransfer } from './send-file.ts';
 import type { FileCallOptions } from './waiting.ts';
 
 /** The most bytes that one operation holds a thread for. */
@@ -82,6 +84,8 @@ export class File
   /** Operations that are with the pool. */
   #users = 0;
   readonly #user: PoolUser = { returned: () => this.#returned() };
+  /** On its way to a connection, which may take its time. */
+  #transferring: FileTransfer | null = null;
   #closing: { promise: Promise<void>; resolve: () => void; reject: (reason: unknown) => void } | null = null;
 
   readonly #access: number;
@@ -209,12 +213,43 @@ export class File
     try {
       checkWriter(w, 'w');
       if (w instanceof File) return w.#copyFrom(this, null);
-      // A plain reader, so that nobody's fast path leads back here.
-      const reader: Reader = { read: (p) => this.read(p) };
+      // Not the file itself, so that nobody's fast path leads back here.
+      const reader: Reader & FileSource = {
+        read: (p) => this.read(p),
+        [sendTo]: (...args) => this[sendTo](...args),
+      };
       if (hasMethod(w, 'readFrom')) return (w as unknown as ReaderFrom).readFrom(reader);
       return copyLoop(w, reader, new Uint8Array(COPY_BUFFER));
     } catch (error) {
       return Promise.reject(error);
+    }
+  }
+
+  /** @internal To a connection: inside the kernel as far as that goes. */
+  async [sendTo](w: Writer, fd: FD, limited: LimitedReader | null): Promise<number> {
+    const transfer = new FileTransfer(fd, this.#side('read'), limited);
+    if (await this.#transfer(transfer)) return transfer.sent;
+    return copyMore(
+      transfer.sent,
+      copyLoop(w, limited ?? { read: (p) => this.read(p) }, new Uint8Array(COPY_BUFFER)),
+    );
+  }
+
+  /** Nobody else moves the position meanwhile. */
+  async #transfer(transfer: FileTransfer): Promise<boolean> {
+    try {
+      this.#mustBeOpen('read');
+      await this.#lock.take('copy', this.path, undefined);
+    } catch (error) {
+      throw new CopyError(error, 0, 'read');
+    }
+    try {
+      if (!this.#canCopy || this.#closing !== null) return false;
+      this.#transferring = transfer;
+      return await transfer.run();
+    } finally {
+      this.#transferring = null;
+      this.#lock.give();
     }
   }
 
@@ -498,6 +533,7 @@ export class File
     this.#closing = { ...closing, promise };
     const errorFor = (op: string) => new ClosedError(this.#details(op));
     this.#lock.failAll(errorFor);
+    this.#transferring?.stop(errorFor('read'));
     if (this.#users === 0) this.#closeDescriptor();
     else filePool.failQueued(this.#user, errorFor);
     return promise;

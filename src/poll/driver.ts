@@ -92,6 +92,20 @@ export interface Driver {
   /** One non-blocking pass over everything that is ready; its completions are delivered before this returns. */
   poll(): boolean;
 
+  /**
+   * With the capability 'sendFile': a thread of Node's sends at most `length` bytes of a regular file, whose descriptor must
+   * stay open until `done` is called, with the count and 0 or the errno that ended it (`EAGAIN`: the socket is full,
+   * and `writable` will tell). 0, or a negated errno: then `done` is not called. Only while nothing is outbound, and
+   * nothing is staged and no other send begun before `done`; `close` may come at any time.
+   */
+  sendFile?(
+    slot: number,
+    file: number,
+    offset: number,
+    length: number,
+    done: (count: number, errno: number) => void,
+  ): number;
+
   /** A socket option, by its name in options.ts: 0 or a negated errno (`-ENOTSUP`: this driver lacks it). */
   setOption(slot: number, option: SocketOption, value: number, second?: number): number;
   getOption(slot: number, option: SocketOption): number;
@@ -119,7 +133,8 @@ export type Op =
   | typeof OP_WRITABLE
   | typeof OP_DRAIN
   | typeof OP_SHUTDOWN
-  | typeof OP_CLOSE;
+  | typeof OP_CLOSE
+  | typeof OP_TRANSFER;
 
 export const OP_LISTEN = 1;
 export const OP_CONNECT = 2;
@@ -130,6 +145,8 @@ export const OP_WRITABLE = 6;
 export const OP_DRAIN = 7;
 export const OP_SHUTDOWN = 8;
 export const OP_CLOSE = 9;
+/** Not the driver's: a thread moves bytes to the socket (transfer-waiter.ts). */
+export const OP_TRANSFER = 10;
 
 /** What not every driver can do. A call that needs a missing one rejects with UnsupportedError. */
 export type Capability =
@@ -149,7 +166,9 @@ export type Capability =
   | 'bufferSizes'
   | 'keepAliveInterval'
   | 'localAddress'
-  | 'closeRead';
+  | 'closeRead'
+  /** Files go to a connection inside the kernel: there is `sendFile`. */
+  | 'sendFile';
 
 export type SocketOption =
   | 'noDelay'

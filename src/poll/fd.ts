@@ -19,6 +19,7 @@ import { copyBytes, copyOf, DIRECT_SIZE, OUTBOUND_BOUND, SMALLEST_RECEIVE } from
 import { PollDesc } from './poll-desc.ts';
 import type { Poller } from './poller.ts';
 import { AcceptWaiter, EmptyReadWaiter, ListenWaiter, ReadableWaiter, ReadWaiter } from './read-waiters.ts';
+import type { TransferWaiter } from './transfer-waiter.ts';
 import type { Waiter } from './waiter.ts';
 import { CloseWaiter, ConnectWaiter, DrainWaiter, WriteWaiter } from './write-waiters.ts';
 
@@ -295,8 +296,18 @@ export class FD {
       if (this.#flags & SHUTTING) return Promise.reject(this.writeError(EPIPE));
       if (this.stageNow(p)) return settled(p.length);
     }
-    if (this.#flags & SHUTTING) return Promise.reject(this.writeError(EPIPE));
-    return this.writer.attemptOrPark(new WriteWaiter(this, p), signal);
+    return this.refused() ?? this.writer.attemptOrPark(new WriteWaiter(this, p), signal);
+  }
+
+  /** Who comes too late must not queue behind a thread that is still busy. */
+  private refused(): Promise<never> | null {
+    if (this.closed) return Promise.reject(this.writeError(FAILED_CLOSED));
+    return this.#flags & SHUTTING ? Promise.reject(this.writeError(EPIPE)) : null;
+  }
+
+  /** Has the writing side to itself until the transfer is through. */
+  transfer(waiter: TransferWaiter): Promise<void> {
+    return this.refused() ?? this.writer.attemptOrPark(waiter, undefined);
   }
 
   /** Whether all of `p` went into the chain. False: no room, or somebody else is writing; nothing was taken. */
@@ -353,6 +364,9 @@ export class FD {
 
   flush(signal: AbortSignal | undefined): Promise<void> {
     if (signal?.aborted) return Promise.reject(abortReason(signal));
+    if (this.closed) {
+      return Promise.reject(this.owner.error('flush', FAILED_CLOSED, this.takeUnsent()));
+    }
     return this.writer.attemptOrPark(new DrainWaiter('flush'), signal);
   }
 

@@ -17,6 +17,13 @@ export { type DriverChoice, DriverError, type DriverName, driverChoice } from '.
 export * from './errno.ts';
 export { type Counts, FD, type FDOwner } from './fd.ts';
 export { Poller } from './poller.ts';
+export {
+  type FileSource,
+  type PieceOutcome,
+  type PieceSource,
+  sendTo,
+  TransferWaiter,
+} from './transfer-waiter.ts';
 
 let poller: Poller | null = null;
 

@@ -138,12 +138,19 @@ export class PollDesc {
     if (tails.size > 0) tails.delete(this);
   }
 
-  /** Wakes everybody. */
+  /** Wakes everybody; for whom a thread is busy as soon as that returns. */
   failAll(failure: Failure): void {
     let waiter = this.head;
-    this.head = null;
     this.forgetTail();
-    this.cancel();
+    if (waiter?.pinned) {
+      const { next } = waiter;
+      waiter.next = null;
+      waiter.interrupt(failure);
+      waiter = next;
+    } else {
+      this.head = null;
+      this.cancel();
+    }
     while (waiter !== null) {
       waiter.abort?.release();
       waiter.fail(this.fd, failure);

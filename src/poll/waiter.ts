@@ -31,6 +31,12 @@ export abstract class Waiter implements Parked<never> {
   get operation(): string {
     return 'wait';
   }
+  /** A thread is busy for it: it keeps its place until that returns, whatever happens. */
+  get pinned(): boolean {
+    return false;
+  }
+  /** What happened while it was pinned. */
+  interrupt(_failure: Failure): void {}
   /** The caller's signal fired. */
   abandon(_fd: FD, reason: unknown): void {
     this.reject(reason);

@@ -194,6 +194,24 @@ export class CheckedDriver implements Driver, CompletionReceiver {
     return this.#call('trySend', () => this.#driver.trySend(slot, p, from, to));
   }
 
+  sendFile(
+    slot: number,
+    file: number,
+    offset: number,
+    length: number,
+    done: (count: number, errno: number) => void,
+  ): number {
+    this.#state(slot, 'sendFile');
+    if (!this.capabilities.has('sendFile')) this.#violation('sendFile without the capability');
+    if (this.#driver.outboundLength(slot) > 0) this.#violation(`sendFile of slot ${slot} past its chain`);
+    const checked = (count: number, errno: number) => {
+      if (this.#calling !== '') this.#violation(`sendFile of slot ${slot} done inside ${this.#calling}`);
+      if (count < 0 || count > length) this.#violation(`sendFile of ${length} bytes sent ${count}`);
+      done(count, errno);
+    };
+    return this.#call('sendFile', () => this.#driver.sendFile!(slot, file, offset, length, checked));
+  }
+
   stage(slot: number, p: Uint8Array, from: number, to: number): void {
     const state = this.#state(slot, 'stage');
     if (from > to || to > p.length) this.#violation(`stage of [${from}, ${to}) of ${p.length} bytes`);

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
-import { constants } from 'node:os';
+import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import { constants, tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as later } from 'node:timers/promises';
 import { OP_RECV } from '#dist/poll/driver.js';
 import { concat, pattern, sameBytes } from '../bytes.ts';
@@ -229,6 +231,45 @@ export const attempts: Rows = (row) => {
     await sending;
     sameBytes(p, sent);
   });
+
+  row(
+    'sendFile: a full socket says so, and is writable when it has room',
+    ['sendFile', 'sockets'],
+    async (rig) => {
+      const [a, b] = await rig.pair();
+      const content = pattern(16 << 20);
+      const directory = mkdtempSync(join(tmpdir(), 'gopark-'));
+      const file = openSync(join(directory, 'f'), 'w+');
+      try {
+        writeSync(file, content);
+        let sent = 0;
+        let full = 0;
+        let receiving: Promise<Uint8Array> | null = null;
+        for (let ended = false; !ended; ) {
+          const [count, errno] = await new Promise<[number, number]>((resolve) => {
+            const begun = rig.driver.sendFile!(a, file, sent, 4 << 20, (...result) => resolve(result));
+            assert.equal(begun, 0);
+          });
+          sent += count;
+          ended = errno === 0 && count === 0;
+          if (errno === EAGAIN) {
+            full++;
+            receiving ??= rig.receive(b, content.length);
+            assert.equal((await rig.writable(a)).result, 0);
+          } else {
+            assert.equal(errno, 0);
+          }
+        }
+        assert.equal(sent, content.length);
+        assert.ok(full > 0);
+        sameBytes(await receiving!, content);
+        assert.equal((await rig.writable(a)).result, 0, 'nothing is full any more');
+      } finally {
+        closeSync(file);
+        rmSync(directory, { recursive: true });
+      }
+    },
+  );
 
   row('poll delivers what is ready before it returns', ['poll', 'sockets'], async (rig) => {
     const [a, b] = await rig.pair();

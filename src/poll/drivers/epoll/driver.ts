@@ -98,6 +98,7 @@ export class EpollDriver implements Driver {
     'keepAliveInterval',
     'localAddress',
     'closeRead',
+    'sendFile',
   ]);
   readonly slotCount: number;
   readonly slab: Uint8Array;
@@ -242,6 +243,16 @@ export class EpollDriver implements Driver {
 
   trySend(slot: number, p: Uint8Array, from: number, to: number): number {
     return this.#native.send(slot, p, from, to);
+  }
+
+  sendFile(
+    slot: number,
+    file: number,
+    offset: number,
+    length: number,
+    done: (count: number, errno: number) => void,
+  ): number {
+    return this.#native.sendFile(slot, file, offset, length, done);
   }
 
   // Outbound chains

@@ -41,6 +41,14 @@ export interface Native {
     length: number,
     done: (result: number) => void,
   ): number;
+  /** See `Driver.sendFile`. */
+  sendFile(
+    slot: number,
+    file: number,
+    offset: number,
+    length: number,
+    done: (count: number, errno: number) => void,
+  ): number;
 }
 
 /** What the native part calls each option: its place in this list. */
