@@ -4,7 +4,7 @@ import { createReadStream, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { pipeline } from 'node:stream/promises';
 import { copy, readAll } from 'gopark/io';
-import { dial } from 'gopark/net';
+import { dial, type TCPConn } from 'gopark/net';
 import { type File, open } from 'gopark/os';
 import { machine, median, printTable } from '../lib/report.ts';
 
@@ -18,17 +18,29 @@ interface Contender {
   send(path: string, port: number): Promise<void>;
 }
 
-async function byCopy(path: string, port: number, hide: boolean): Promise<void> {
-  await using file: File = await open(path);
+async function through(
+  path: string,
+  port: number,
+  send: (conn: TCPConn, file: File) => Promise<unknown>,
+): Promise<void> {
+  await using file = await open(path);
   await using conn = await dial('tcp', `127.0.0.1:${port}`);
-  await copy(conn, hide ? { read: (p) => file.read(p) } : file);
+  await send(conn, file);
   await conn.closeWrite();
   await readAll(conn);
 }
 
 const contenders: readonly Contender[] = [
-  { name: 'gopark, copy(conn, file)', send: (path, port) => byCopy(path, port, false) },
-  { name: 'gopark, read and write, 32 KiB', send: (path, port) => byCopy(path, port, true) },
+  { name: 'gopark, copy(conn, file)', send: (path, port) => through(path, port, copy) },
+  {
+    name: 'gopark, read and write, 128 KiB',
+    send: (path, port) =>
+      through(path, port, async (conn, file) => {
+        const p = new Uint8Array(128 * 1024);
+        for (let n = await file.read(p); n !== null; n = await file.read(p))
+          await conn.write(p.subarray(0, n));
+      }),
+  },
   {
     name: 'fs.createReadStream, pipeline, net.Socket',
     send: async (path, port) => {
