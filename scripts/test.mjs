@@ -42,6 +42,8 @@ function run({ driver, files, alone }) {
   // On a busy machine anybody may seem to hold the event loop; the watchdog's own tests set their limit.
   const env = { GOPARK_HOLD_LIMIT: '0', ...process.env };
   if (driver !== null) env.GOPARK_DRIVER = driver;
+  // Said once, at the end: not by every process that a test starts.
+  else if (available.length === 1) env.GOPARK_DRIVER = available[0];
   const { status } = spawnSync(process.execPath, [...args, ...files], { cwd: root, stdio: 'inherit', env });
   try {
     const result = JSON.parse(readFileSync(counts, 'utf8'));

@@ -10,6 +10,7 @@ let operations = 0;
 let sliceStart = 0;
 let spent = false;
 let turn: Promise<void> | null = null;
+const beforeSlices: (() => void)[] = [];
 
 /** The event loop has had its turn: a new slice begins. */
 export function beginSlice(): void {
@@ -30,6 +31,11 @@ export function spend(): boolean {
   return spent;
 }
 
+/** `action` runs before those who stood back go on: what others wrote meanwhile must not wait for their slice. */
+export function beforeSlice(action: () => void): void {
+  beforeSlices.push(action);
+}
+
 /** Resolves after the event loop has been round once: timers, one poll of the network with its replies, the rest. */
 export function nextTurn(): Promise<void> {
   turn ??= new Promise((resolve) => {
@@ -37,6 +43,7 @@ export function nextTurn(): Promise<void> {
     setImmediate(() =>
       setImmediate(() => {
         turn = null;
+        for (const action of beforeSlices) action();
         beginSlice();
         resolve();
       }),

@@ -21,6 +21,7 @@ import {
   syncDirectory,
   writeFile,
 } from 'gopark/os';
+import { findNative } from '#dist/poll/drivers/epoll/native.js';
 import { pattern, sameBytes, text, untext } from '../lib/bytes.ts';
 import { directoryOf } from './lib.ts';
 
@@ -267,7 +268,7 @@ describe('os.File', () => {
     await from.seek(1000, 'start');
     await to.write(text('head'));
     assert.equal(await copy(to, from), bytes.length - 1000);
-    if (process.platform === 'linux')
+    if (process.platform === 'linux' && !('why' in findNative()))
       assert.ok(disk.mock.callCount() <= 2, 'nothing came through our memory');
     assert.equal(await to.seek(0, 'current'), bytes.length - 996, 'positions move');
     sameBytes(readFileSync(join(directory, 'to')), Buffer.concat([text('head'), bytes.subarray(1000)]));

@@ -1,4 +1,5 @@
 import { connect } from 'node:net';
+import { beforeSlice } from '../../../runtime/budget.ts';
 import {
   type Capability,
   type CompletionReceiver,
@@ -90,6 +91,7 @@ export class PortableDriver implements Driver {
 
   start(receiver: CompletionReceiver): void {
     this.#receiver = receiver;
+    beforeSlice(() => this.flush());
     // `write(); process.exit(0)` arrives: a socket's write tries the kernel at once.
     process.on('exit', () => {
       this.#exiting = true;
