@@ -38,17 +38,24 @@ int32_t slot_open(driver_t *driver, int fd, int32_t flags)
 	slot->out_head = slot->out_tail = -1;
 	slot->out_length = 0;
 	slot->peer_family = 0;
-	struct epoll_event event = {
-		/* Once and for all, edge-triggered: no further epoll_ctl in the life of the descriptor. */
-		.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
-		.data.u64 = (uint64_t)(uint32_t)slot->generation << 32 | (uint32_t)index,
-	};
-	if (epoll_ctl(driver->epoll, EPOLL_CTL_ADD, fd, &event) < 0) {
-		int32_t error = -errno;
+	int32_t error = slot_watch(driver, slot, 0);
+	if (error < 0) {
 		slot_close(driver, slot);
 		return error;
 	}
 	return index;
+}
+
+/* Its events come from this set from now on; the first ones tell what is so already. */
+int32_t slot_watch(driver_t *driver, slot_t *slot, int32_t set)
+{
+	struct epoll_event event = {
+		/* Once and for all, edge-triggered: no further epoll_ctl in the life of the descriptor. */
+		.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+		.data.u64 = (uint64_t)(uint32_t)slot->generation << 32 | (uint32_t)index_of(driver, slot),
+	};
+	slot->set = set;
+	return epoll_ctl(driver->sets[set].epoll, EPOLL_CTL_ADD, slot->fd, &event) < 0 ? -errno : 0;
 }
 
 /* The thread's duplicate keeps the connection open: it must neither send on nor report events. */
@@ -56,7 +63,7 @@ static void end_sending(driver_t *driver, slot_t *slot)
 {
 	struct linger linger = { 0 };
 	socklen_t size = sizeof linger;
-	epoll_ctl(driver->epoll, EPOLL_CTL_DEL, slot->fd, NULL);
+	epoll_ctl(driver->sets[slot->set].epoll, EPOLL_CTL_DEL, slot->fd, NULL);
 	getsockopt(slot->fd, SOL_SOCKET, SO_LINGER, &linger, &size);
 	/* With linger 0 the peer is to see a reset and no end: it does when the thread closes the duplicate. */
 	if (!linger.l_onoff || linger.l_linger > 0)
@@ -339,6 +346,34 @@ static napi_value flush_one(napi_env env, napi_callback_info info)
 	return number(env, slot == NULL ? -EBADF : flush_slot(driver, slot, &driver->header[H_UNSENT]));
 }
 
+/* assign(slot, set): from now on its events come from that poller set */
+static napi_value assign(napi_env env, napi_callback_info info)
+{
+	napi_value values[2];
+	slot_t *slot;
+	driver_t *driver = arguments(env, info, 2, values, &slot);
+	int32_t set = int_argument(env, values[1]);
+	if (slot == NULL)
+		return number(env, -EBADF);
+	if (set < 0 || set >= driver->set_count)
+		return number(env, -EINVAL);
+	if (set == slot->set)
+		return number(env, 0);
+	epoll_ctl(driver->sets[slot->set].epoll, EPOLL_CTL_DEL, slot->fd, NULL);
+	return number(env, slot_watch(driver, slot, set));
+}
+
+/* retry(slot): a stream that was resumed with bytes waiting: no event will tell of them */
+static napi_value retry(napi_env env, napi_callback_info info)
+{
+	napi_value values[1];
+	slot_t *slot;
+	driver_t *driver = arguments(env, info, 1, values, &slot);
+	if (slot != NULL)
+		retry_later(driver, slot);
+	return NULL;
+}
+
 /* shutdown(slot, how) */
 static napi_value shut_down(napi_env env, napi_callback_info info)
 {
@@ -459,6 +494,8 @@ const napi_property_descriptor descriptor_functions[] = {
 	FUNCTION("send", send_from),
 	FUNCTION("flushSlot", flush_one),
 	FUNCTION("shutdown", shut_down),
+	FUNCTION("assign", assign),
+	FUNCTION("retry", retry),
 	FUNCTION("close", close_slot),
 	FUNCTION("setOption", set_option),
 	FUNCTION("getOption", get_option),

@@ -14,20 +14,27 @@
 #include "layout.h"
 #include "uv-subset.h"
 
-enum { EVENT_BATCH = 512 };
+enum { EVENT_BATCH = 512, MOST_SETS = 64 };
 
+/* One epoll instance with a place in libuv's loop: its slots have a bounded batch of their own. */
 typedef struct {
+	struct driver *driver;
+	int epoll;
+	uv_poll_t *poll;
+} poller_set_t;
+
+typedef struct driver {
 	napi_env env;
 	napi_async_cleanup_hook_handle cleanup;
 	napi_async_context async_context;
 	napi_ref on_batch, shared_buffer, slab_buffer;
-	uv_poll_t *poll;
 	uv_prepare_t *prepare;
 	uv_idle_t *idle;
 	int open_handles; /* and files that threads are sending */
 	bool idling, closing;
 
-	int epoll;
+	poller_set_t sets[MOST_SETS]; /* the first one is everybody's who was not assigned to another */
+	int32_t set_count;
 	int32_t *header;
 	completion_t *completions;
 	segment_t *segments;
@@ -47,6 +54,7 @@ void driver_release(driver_t *driver);
 
 /* descriptor.c: sockets in, slots out. */
 int32_t slot_open(driver_t *driver, int fd, int32_t flags);
+int32_t slot_watch(driver_t *driver, slot_t *slot, int32_t set);
 void slot_close(driver_t *driver, slot_t *slot);
 int32_t accept_slot(driver_t *driver, slot_t *listener);
 slot_t *slot_argument(driver_t *driver, napi_env env, napi_value value);
@@ -58,9 +66,10 @@ extern const napi_property_descriptor file_functions[];
 extern const size_t file_function_count;
 
 /* poller.c: the tight loops. */
-void collect(driver_t *driver);
+void collect(driver_t *driver, poller_set_t *set);
 void flush(driver_t *driver);
 int32_t flush_slot(driver_t *driver, slot_t *slot, int32_t *unsent);
+void retry_later(driver_t *driver, slot_t *slot);
 void on_readable(uv_poll_t *handle, int status, int events);
 void on_prepare(uv_prepare_t *handle);
 int32_t monotonic_us(void);

@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-enum { LAYOUT_VERSION = 6 };
+enum { LAYOUT_VERSION = 7 };
 
 /* The header. JavaScript fills in the first six before init; the rest changes all the time. */
 enum {
@@ -43,7 +43,8 @@ typedef struct {
 	int32_t reserved[3];
 } completion_t;
 
-enum { K_RECEIVED = 1, K_READABLE, K_WRITABLE, K_ACCEPTED, K_CONNECTED, K_SEND_PARTIAL, K_SEND_FAILED };
+enum { K_RECEIVED = 1, K_READABLE, K_WRITABLE, K_ACCEPTED, K_CONNECTED, K_SEND_PARTIAL, K_SEND_FAILED, K_STREAMED,
+       K_STREAM_READABLE };
 
 /* A piece of an outbound chain in the slab. */
 typedef struct {
@@ -66,7 +67,8 @@ typedef struct {
 	int32_t peer_family;
 	int32_t peer_scope;
 	int32_t peer_address[4];
-	int32_t reserved[2];
+	int32_t set;         /* the poller set that its events come from */
+	int32_t reserved;
 } slot_t;
 
 enum {
@@ -81,6 +83,7 @@ enum {
 	F_DIRTY = 1 << 8,    /* in the dirty list */
 	F_RETRYING = 1 << 9, /* in the retry list */
 	F_SENDING = 1 << 10, /* a thread sends a file, by a duplicate of the descriptor */
+	F_STREAM = 1 << 11,  /* receive whenever bytes are there, `want` at a time: until it is cleared, the end, or an error */
 };
 
 #endif

@@ -11,7 +11,8 @@
 static void free_driver(driver_t *driver)
 {
 	napi_async_cleanup_hook_handle cleanup = driver->cleanup;
-	free(driver->poll);
+	for (int32_t i = 0; i < driver->set_count; i++)
+		free(driver->sets[i].poll);
 	free(driver->prepare);
 	free(driver->idle);
 	free(driver->retry);
@@ -30,6 +31,12 @@ static void on_closed(uv_handle_t *handle)
 	driver_release(uv_handle_get_data(handle));
 }
 
+static void on_set_closed(uv_handle_t *handle)
+{
+	poller_set_t *set = uv_handle_get_data(handle);
+	driver_release(set->driver);
+}
+
 /* The environment ends: what was written still goes out, then everything it held is given back. */
 static void on_environment_end(napi_async_cleanup_hook_handle hook, void *data)
 {
@@ -39,10 +46,12 @@ static void on_environment_end(napi_async_cleanup_hook_handle hook, void *data)
 	flush(driver);
 	for (int32_t i = 0; i < driver->slots_used; i++)
 		slot_close(driver, &driver->slots[i]);
-	uv_close((uv_handle_t *)driver->poll, on_closed);
+	for (int32_t i = 0; i < driver->set_count; i++)
+		uv_close((uv_handle_t *)driver->sets[i].poll, on_set_closed);
 	uv_close((uv_handle_t *)driver->prepare, on_closed);
 	uv_close((uv_handle_t *)driver->idle, on_closed);
-	close(driver->epoll);
+	for (int32_t i = 0; i < driver->set_count; i++)
+		close(driver->sets[i].epoll);
 }
 
 static napi_value fail(napi_env env, const char *what, int error)
@@ -58,6 +67,37 @@ static void *handle_of(driver_t *driver, int type)
 	if (handle != NULL)
 		uv_handle_set_data(handle, driver);
 	return handle;
+}
+
+/* One more epoll instance in libuv's loop: its place among the sets, or a negated errno. */
+static int32_t add_set(driver_t *driver)
+{
+	uv_loop_t *loop;
+	if (driver->set_count == MOST_SETS)
+		return -EMFILE;
+	poller_set_t *set = &driver->sets[driver->set_count];
+	set->driver = driver;
+	set->poll = handle_of(driver, GOPARK_UV_POLL);
+	if (set->poll == NULL)
+		return -ENOMEM;
+	set->epoll = epoll_create1(EPOLL_CLOEXEC);
+	int error = -errno;
+	if (set->epoll >= 0) {
+		napi_get_uv_event_loop(driver->env, (struct uv_loop_s **)&loop);
+		error = uv_poll_init(loop, set->poll, set->epoll);
+		if (error != 0)
+			close(set->epoll);
+	}
+	if (error != 0) {
+		free(set->poll);
+		return error;
+	}
+	uv_handle_set_data((uv_handle_t *)set->poll, set);
+	/* Alone it keeps no process alive; holds do, through the first one's handle. */
+	uv_unref((uv_handle_t *)set->poll);
+	uv_poll_start(set->poll, GOPARK_UV_READABLE, on_readable);
+	driver->open_handles++;
+	return driver->set_count++;
 }
 
 /* start(shared, slab, onBatch): the driver of this environment. Called once. */
@@ -89,23 +129,18 @@ static napi_value start(napi_env env, napi_callback_info info)
 	driver->header[H_RAN_FROM] = monotonic_us();
 	driver->free_slot = -1;
 	driver->retry = malloc(sizeof *driver->retry * driver->header[H_SLOTS]);
-	driver->poll = handle_of(driver, GOPARK_UV_POLL);
 	driver->prepare = handle_of(driver, GOPARK_UV_PREPARE);
 	driver->idle = handle_of(driver, GOPARK_UV_IDLE);
-	if (driver->retry == NULL || driver->poll == NULL || driver->prepare == NULL || driver->idle == NULL)
+	if (driver->retry == NULL || driver->prepare == NULL || driver->idle == NULL)
 		return fail(env, NULL, ENOMEM);
-	driver->epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (driver->epoll < 0)
-		return fail(env, NULL, errno);
+	int32_t first = add_set(driver);
+	if (first < 0)
+		return fail(env, NULL, -first);
 	napi_get_uv_event_loop(env, (struct uv_loop_s **)&loop);
-	int error = uv_poll_init(loop, driver->poll, driver->epoll);
-	if (error != 0)
-		return fail(env, NULL, -error);
 	uv_prepare_init(loop, driver->prepare);
 	uv_idle_init(loop, driver->idle);
-	driver->open_handles = 3;
-	/* Alone they keep no process alive; holds do, through the poll handle. */
-	uv_unref((uv_handle_t *)driver->poll);
+	driver->open_handles += 2;
+	/* Alone it keeps no process alive, either. */
 	uv_unref((uv_handle_t *)driver->prepare);
 	napi_create_string_utf8(env, "gopark", NAPI_AUTO_LENGTH, &name);
 	napi_async_init(env, NULL, name, &driver->async_context);
@@ -114,7 +149,6 @@ static napi_value start(napi_env env, napi_callback_info info)
 	napi_create_reference(env, values[2], 1, &driver->on_batch);
 	napi_set_instance_data(env, driver, NULL, NULL);
 	napi_add_async_cleanup_hook(env, on_environment_end, driver, &driver->cleanup);
-	uv_poll_start(driver->poll, GOPARK_UV_READABLE, on_readable);
 	uv_prepare_start(driver->prepare, on_prepare);
 	return NULL;
 }
@@ -126,12 +160,34 @@ static driver_t *driver_of(napi_env env)
 	return driver;
 }
 
-/* collect(): one poll pass from within JavaScript; the completions are in the shared memory afterwards */
+static int32_t number_argument(napi_env env, napi_callback_info info)
+{
+	size_t count = 1;
+	napi_value value;
+	int32_t number = 0;
+	napi_get_cb_info(env, info, &count, &value, NULL, NULL);
+	napi_get_value_int32(env, value, &number);
+	return number;
+}
+
+/* collect(set): one poll pass from within JavaScript; the completions are in the shared memory afterwards */
 static napi_value collect_now(napi_env env, napi_callback_info info)
 {
-	(void)info;
-	collect(driver_of(env));
+	driver_t *driver = driver_of(env);
+	collect(driver, &driver->sets[number_argument(env, info)]);
 	return NULL;
+}
+
+/* sets(count): makes so many poller sets, as far as possible, and returns how many there are; they are never fewer again */
+static napi_value make_sets(napi_env env, napi_callback_info info)
+{
+	driver_t *driver = driver_of(env);
+	int32_t wanted = number_argument(env, info);
+	napi_value value;
+	while (driver->set_count < wanted && add_set(driver) >= 0)
+		;
+	napi_create_int32(env, driver->set_count, &value);
+	return value;
 }
 
 /* reference(): from now on our handle keeps the event loop alive; given back before the loop sleeps without holds */
@@ -139,7 +195,7 @@ static napi_value reference(napi_env env, napi_callback_info info)
 {
 	(void)info;
 	driver_t *driver = driver_of(env);
-	uv_ref((uv_handle_t *)driver->poll);
+	uv_ref((uv_handle_t *)driver->sets[0].poll);
 	driver->header[H_REFERENCED] = 1;
 	return NULL;
 }
@@ -151,6 +207,7 @@ NAPI_MODULE_INIT()
 	const napi_property_descriptor functions[] = {
 		FUNCTION("start", start),
 		FUNCTION("collect", collect_now),
+		FUNCTION("sets", make_sets),
 		FUNCTION("reference", reference),
 	};
 	napi_value version;

@@ -34,7 +34,7 @@ static void complete(driver_t *driver, int32_t kind, slot_t *slot, int32_t resul
 	completion->offset = offset;
 }
 
-static void retry_later(driver_t *driver, slot_t *slot)
+void retry_later(driver_t *driver, slot_t *slot)
 {
 	if (slot->flags & F_RETRYING)
 		return;
@@ -70,9 +70,44 @@ static void receive(driver_t *driver, slot_t *slot)
 	complete(driver, K_RECEIVED, slot, (int32_t)count, offset);
 }
 
+/* What a full receive has left is for the next round, behind the others: as a level-triggered set would have it. */
+static void receive_stream(driver_t *driver, slot_t *slot)
+{
+	int32_t *header = driver->header;
+	if (slot->want > header[H_MAX_RECV]) {
+		/* Too much to stand beside what others receive: JavaScript receives when this one's turn has come. */
+		complete(driver, K_STREAM_READABLE, slot, 0, 0);
+		return;
+	}
+	int32_t most = slot->want > SMALLEST_RECV ? slot->want : SMALLEST_RECV;
+	int32_t offset = header[H_IN_OFFSET];
+	if (header[H_IN_LIMIT] - offset < most) {
+		retry_later(driver, slot);
+		return;
+	}
+	ssize_t count = receive_bytes(slot->fd, driver->slab + offset, most, 0);
+	if (count < 0 && errno == EAGAIN) {
+		slot->flags &= ~F_READABLE;
+		return;
+	}
+	if (count <= 0) {
+		slot->flags &= ~F_STREAM;
+		complete(driver, K_STREAMED, slot, count < 0 ? -errno : 0, offset);
+		return;
+	}
+	if (count == most || (slot->flags & F_PEER_CLOSED))
+		retry_later(driver, slot);
+	else
+		slot->flags &= ~F_READABLE;
+	header[H_IN_OFFSET] = offset + (((int32_t)count + 63) & ~63);
+	complete(driver, K_STREAMED, slot, (int32_t)count, offset);
+}
+
 static void on_readable_slot(driver_t *driver, slot_t *slot)
 {
-	if (slot->flags & F_WANT_RECV) {
+	if (slot->flags & F_STREAM) {
+		receive_stream(driver, slot);
+	} else if (slot->flags & F_WANT_RECV) {
 		receive(driver, slot);
 	} else if (slot->flags & F_WANT_READABLE) {
 		slot->flags &= ~F_WANT_READABLE;
@@ -117,22 +152,22 @@ static void retry_readers(driver_t *driver)
 		slot_t *slot = &driver->slots[driver->retry[i]];
 		slot->flags &= ~F_RETRYING;
 		/* Cancelled, closed or given to another owner meanwhile: then its flags say so. */
-		if (slot->fd < 0 || !(slot->flags & F_READABLE) || !(slot->flags & F_WANT_RECV))
+		if (slot->fd < 0 || !(slot->flags & F_READABLE) || !(slot->flags & (F_WANT_RECV | F_STREAM)))
 			continue;
 		if (driver->header[H_COMPLETED] < most)
-			receive(driver, slot);
+			on_readable_slot(driver, slot);
 		else
 			retry_later(driver, slot);
 	}
 }
 
 /* One bounded batch: what the kernel has to report, with the bytes of parked readers already received. */
-void collect(driver_t *driver)
+void collect(driver_t *driver, poller_set_t *set)
 {
 	driver->header[H_COMPLETED] = 0;
 	if (driver->retries > 0)
 		retry_readers(driver);
-	int count = epoll_wait(driver->epoll, driver->events, EVENT_BATCH, 0);
+	int count = epoll_wait(set->epoll, driver->events, EVENT_BATCH, 0);
 	for (int i = 0; i < count; i++) {
 		struct epoll_event *event = &driver->events[i];
 		slot_t *slot = slot_of_event(driver, event->data.u64);
@@ -254,14 +289,14 @@ static bool flush_and_report(driver_t *driver)
 	return driver->header[H_COMPLETED] == 0 || call_on_batch(driver);
 }
 
-static void run_rounds(driver_t *driver)
+static void run_rounds(driver_t *driver, poller_set_t *set)
 {
 	napi_handle_scope scope;
 	if (napi_open_handle_scope(driver->env, &scope) != napi_ok)
 		return;
 	int64_t end = monotonic_ns() + ROUND_BUDGET_NS;
 	for (;;) {
-		collect(driver);
+		collect(driver, set);
 		int32_t found = driver->header[H_COMPLETED];
 		if (found > 0 && !call_on_batch(driver))
 			break;
@@ -290,9 +325,9 @@ void on_readable(uv_poll_t *handle, int status, int events)
 {
 	(void)status;
 	(void)events;
-	driver_t *driver = uv_handle_get_data((uv_handle_t *)handle);
-	run_rounds(driver);
-	stay_awake(driver);
+	poller_set_t *set = uv_handle_get_data((uv_handle_t *)handle);
+	run_rounds(set->driver, set);
+	stay_awake(set->driver);
 }
 
 int32_t monotonic_us(void)
@@ -316,7 +351,7 @@ void on_prepare(uv_prepare_t *handle)
 	driver_t *driver = uv_handle_get_data((uv_handle_t *)handle);
 	int32_t *header = driver->header;
 	if (driver->retries > 0) {
-		run_rounds(driver);
+		run_rounds(driver, &driver->sets[0]);
 	} else if (header[H_DIRTY] > 0) {
 		napi_handle_scope scope;
 		if (napi_open_handle_scope(driver->env, &scope) == napi_ok) {
@@ -326,7 +361,7 @@ void on_prepare(uv_prepare_t *handle)
 	}
 	stay_awake(driver);
 	if (header[H_HOLDS] == 0 && header[H_REFERENCED] && !driver->closing) {
-		uv_unref((uv_handle_t *)driver->poll);
+		uv_unref((uv_handle_t *)driver->sets[0].poll);
 		header[H_REFERENCED] = 0;
 	}
 	end_turn(header);

@@ -7,7 +7,7 @@
  * stale and is dropped by the receiver.
  *
  * **Operations.** The token of an operation is (slot, generation, op): of each op at most one is in flight per
- * slot, and of `recv`, `readable` and `accept` together at most one, too; `shutdown` may be begun once for each
+ * slot, and of `recv`, `readable`, `stream` and `accept` together at most one, too; `shutdown` may be begun once for each
  * direction, and these two complete in their order. Every method of this group begins one and
  * returns at once; what the kernel refuses is reported by the completion.
  * - Every begun operation completes exactly once, also when it was cancelled: with `-ECANCELED`, or with its result
@@ -15,8 +15,14 @@
  * - `close` cancels what is in flight; its own completion is the slot's last one, and then the descriptor is
  *   really closed and the slot may come back with another generation.
  * - `result` is a count, a slot or 0, and negative for a negated errno (see errno.ts).
+ * - `stream` is an interest, not an operation: it is switched on and off, and to switch it off completes nothing.
+ *   While it is on, and neither `recv`, `readable` nor `accept` is in flight, whatever arrives is received and told as
+ *   completions of OP_STREAM, with `more` until the end (0) or an error, which switch it off. While it is off nothing
+ *   is received: bytes stay in the kernel, or pause their sender. What had been received before it was switched off
+ *   may still come, at most once. A stream has at most one receive in each round: who sends without end does not keep
+ *   the others waiting, and what a receive has left needs no new event (level-triggered, whatever the driver does).
  * - A completion of a multishot operation carries `more`: further ones follow without a new call. Only `accept` and
- *   `recv` may do that, and only on a driver that says so by the capability 'multishot'.
+ *   `recv` may do that, and only on a driver that says so by the capability 'multishot'; `stream` always does.
  *
  * **Memory.** Between begin and completion the caller lends no memory: `recv` delivers into the driver's `slab`, at
  * `offset`, and those bytes are the receiver's only until `complete` returns (copy them, there). Methods with a
@@ -54,6 +60,11 @@ export interface Driver {
   accept(slot: number): void;
   /** `result`: bytes received, 0 at the end of the stream. At least `wanted` are asked for where that fits. */
   recv(slot: number, wanted: number): void;
+  /**
+   * The interest `stream`: on, `wanted` bytes at a time (a hint, which may change at any time), or off with 0.
+   * OP_STREAM's `result` and `offset` are those of `recv`.
+   */
+  stream(slot: number, wanted: number): void;
   /** Completes with 0 when a receive would find bytes, the end or an error. Consumes nothing. */
   readable(slot: number): void;
   /**
@@ -106,6 +117,14 @@ export interface Driver {
     done: (count: number, errno: number) => void,
   ): number;
 
+  /**
+   * Makes poller sets until there are `count`, as far as the driver can, and says how many there are now (1 at least,
+   * never fewer than before). Every slot begins in set 0. Each set has its own bounded batch; they are drained in turn.
+   */
+  pollers(count: number): number;
+  /** Moves a slot to a poller set below `pollers`: 0 or a negated errno. Nothing that has arrived is lost. */
+  assign(slot: number, poller: number): number;
+
   /** A socket option, by its name in options.ts: 0 or a negated errno (`-ENOTSUP`: this driver lacks it). */
   setOption(slot: number, option: SocketOption, value: number, second?: number): number;
   getOption(slot: number, option: SocketOption): number;
@@ -134,7 +153,8 @@ export type Op =
   | typeof OP_DRAIN
   | typeof OP_SHUTDOWN
   | typeof OP_CLOSE
-  | typeof OP_TRANSFER;
+  | typeof OP_TRANSFER
+  | typeof OP_STREAM;
 
 export const OP_LISTEN = 1;
 export const OP_CONNECT = 2;
@@ -147,6 +167,8 @@ export const OP_SHUTDOWN = 8;
 export const OP_CLOSE = 9;
 /** Not the driver's: a thread moves bytes to the socket (transfer-waiter.ts). */
 export const OP_TRANSFER = 10;
+/** What an interest `stream` brings. */
+export const OP_STREAM = 11;
 
 /** What not every driver can do. A call that needs a missing one rejects with UnsupportedError. */
 export type Capability =

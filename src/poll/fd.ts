@@ -3,7 +3,18 @@ import { now } from '../runtime/clock.ts';
 import { abortReason } from '../runtime/failures.ts';
 import { type Parked, park } from '../runtime/park.ts';
 import { settled, settledRead } from '../runtime/settled.ts';
-import { OP_ACCEPT, OP_RECV, type Op } from './driver.ts';
+import {
+  OP_ACCEPT,
+  OP_CLOSE,
+  OP_CONNECT,
+  OP_DRAIN,
+  OP_LISTEN,
+  OP_READABLE,
+  OP_RECV,
+  OP_SHUTDOWN,
+  OP_WRITABLE,
+  type Op,
+} from './driver.ts';
 import {
   EAGAIN,
   ECANCELED,
@@ -15,9 +26,10 @@ import {
   FAILED_UNSENT,
   type Failure,
 } from './errno.ts';
+import { IOWait } from './io-wait.ts';
 import { copyBytes, copyOf, DIRECT_SIZE, OUTBOUND_BOUND, SMALLEST_RECEIVE } from './limits.ts';
 import { PollDesc } from './poll-desc.ts';
-import type { Poller } from './poller.ts';
+import type { Poller, SlotOwner } from './poller.ts';
 import { AcceptWaiter, EmptyReadWaiter, ListenWaiter, ReadableWaiter, ReadWaiter } from './read-waiters.ts';
 import type { TransferWaiter } from './transfer-waiter.ts';
 import type { Waiter } from './waiter.ts';
@@ -80,7 +92,7 @@ class Rare {
  * The common cases settle at once, with a promise that existed before: a read of bytes at hand, a write into the
  * outbound chain. Everything else parks in one of the two `PollDesc`s.
  */
-export class FD {
+export class FD implements SlotOwner {
   readonly poller: Poller;
   readonly slot: number;
   readonly owner: FDOwner;
@@ -133,6 +145,32 @@ export class FD {
     for (const desc of [this.reading, this.#writing]) {
       let place = 0;
       for (let waiter = desc?.head ?? null; waiter !== null; waiter = waiter.next) yield [waiter, place++];
+    }
+  }
+
+  *waits(): Generator<IOWait> {
+    for (const [waiter, place] of this.parked()) yield new IOWait(this, waiter, place);
+  }
+
+  completed(op: Op, result: number, offset: number, more: boolean): void {
+    switch (op) {
+      case OP_RECV:
+      case OP_READABLE:
+      case OP_ACCEPT:
+      case OP_LISTEN:
+        this.reading.completed(op, result, offset, more);
+        break;
+      case OP_WRITABLE:
+      case OP_DRAIN:
+      case OP_CONNECT:
+        this.writer.completed(op, result, offset, false);
+        break;
+      case OP_SHUTDOWN:
+        this.shutdownCompleted(result);
+        break;
+      case OP_CLOSE:
+        this.closeCompleted(result);
+        break;
     }
   }
 

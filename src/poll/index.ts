@@ -16,7 +16,7 @@ export type {
 export { type DriverChoice, DriverError, type DriverName, driverChoice } from './drivers/choice.ts';
 export * from './errno.ts';
 export { type Counts, FD, type FDOwner } from './fd.ts';
-export { Poller } from './poller.ts';
+export { Poller, type SlotOwner } from './poller.ts';
 export {
   type FileSource,
   type PieceOutcome,

@@ -1,32 +1,27 @@
 import { beginSlice } from '../runtime/budget.ts';
 import { timers } from '../runtime/timers.ts';
-import {
-  type CompletionReceiver,
-  type Driver,
-  OP_ACCEPT,
-  OP_CLOSE,
-  OP_CONNECT,
-  OP_DRAIN,
-  OP_LISTEN,
-  OP_READABLE,
-  OP_RECV,
-  OP_SHUTDOWN,
-  OP_WRITABLE,
-  type Op,
-} from './driver.ts';
-import type { FD } from './fd.ts';
-import { IOWait } from './io-wait.ts';
+import type { WaitRecord } from '../runtime/waits.ts';
+import { type CompletionReceiver, type Driver, OP_CLOSE, type Op } from './driver.ts';
 import type { PollDesc } from './poll-desc.ts';
 import type { Waiter } from './waiter.ts';
 
-/** Brings a driver's completions to the FDs they are for. One for each driver. */
+/** Whose a slot is: takes its completions and its fault. */
+export interface SlotOwner {
+  readonly slot: number;
+  completed(op: Op, result: number, offset: number, more: boolean): void;
+  faulted(errno: number, bytesUnsent: number): void;
+  /** Its parked calls, as far as nobody else keeps a list of them. */
+  waits(): Iterable<WaitRecord>;
+}
+
+/** Brings a driver's completions to those they are for. One for each driver. */
 export class Poller implements CompletionReceiver {
   readonly driver: Driver;
   /** Two instants a slot, of its reading and its writing direction; 0: none. */
   readonly deadlines: Float64Array;
   /** The last waiter of each queue that has more than one: kept here, because almost none has. */
   readonly tails: Map<PollDesc, Waiter> = new Map();
-  readonly #fds: (FD | null)[] = [];
+  readonly #owners: (SlotOwner | null)[] = [];
   readonly #generations: Int32Array;
   #lookedAt = -1;
 
@@ -37,51 +32,31 @@ export class Poller implements CompletionReceiver {
     driver.start(this);
   }
 
-  add(fd: FD): void {
-    while (this.#fds.length <= fd.slot) this.#fds.push(null);
-    this.#fds[fd.slot] = fd;
-    this.#generations[fd.slot] = this.driver.generationOf(fd.slot);
+  add(owner: SlotOwner): void {
+    const { slot } = owner;
+    while (this.#owners.length <= slot) this.#owners.push(null);
+    this.#owners[slot] = owner;
+    this.#generations[slot] = this.driver.generationOf(slot);
     // Looked at before it is written: pages of connections without deadlines are never touched.
-    for (let i = 2 * fd.slot; i < 2 * fd.slot + 2; i++) if (this.deadlines[i] !== 0) this.deadlines[i] = 0;
+    for (let i = 2 * slot; i < 2 * slot + 2; i++) if (this.deadlines[i] !== 0) this.deadlines[i] = 0;
   }
 
   /** Every parked call. Nobody keeps a list: who asks goes through the descriptors. */
-  *waits(): Generator<IOWait> {
-    for (const fd of this.#fds) {
-      if (fd === null) continue;
-      for (const [waiter, place] of fd.parked()) yield new IOWait(fd, waiter, place);
-    }
+  *waits(): Generator<WaitRecord> {
+    for (const owner of this.#owners) if (owner !== null) yield* owner.waits();
   }
 
   complete(op: Op, slot: number, generation: number, result: number, offset: number, more: boolean): void {
-    const fd = this.#fds[slot];
-    if (fd === null || fd === undefined || this.#generations[slot] !== generation) return;
-    switch (op) {
-      case OP_RECV:
-      case OP_READABLE:
-      case OP_ACCEPT:
-      case OP_LISTEN:
-        fd.reading.completed(op, result, offset, more);
-        break;
-      case OP_WRITABLE:
-      case OP_DRAIN:
-      case OP_CONNECT:
-        fd.writer.completed(op, result, offset, false);
-        break;
-      case OP_SHUTDOWN:
-        fd.shutdownCompleted(result);
-        break;
-      case OP_CLOSE:
-        this.#fds[slot] = null;
-        fd.closeCompleted(result);
-        break;
-    }
+    const owner = this.#owners[slot];
+    if (owner === null || owner === undefined || this.#generations[slot] !== generation) return;
+    if (op === OP_CLOSE) this.#owners[slot] = null;
+    owner.completed(op, result, offset, more);
   }
 
   fault(slot: number, generation: number, errno: number, bytesUnsent: number): void {
-    const fd = this.#fds[slot];
-    if (fd !== null && fd !== undefined && this.#generations[slot] === generation)
-      fd.faulted(errno, bytesUnsent);
+    const owner = this.#owners[slot];
+    if (owner !== null && owner !== undefined && this.#generations[slot] === generation)
+      owner.faulted(errno, bytesUnsent);
   }
 
   round(): void {

@@ -11,6 +11,7 @@ import {
   OP_READABLE,
   OP_RECV,
   OP_SHUTDOWN,
+  OP_STREAM,
   OP_WRITABLE,
   type Op,
   type SocketAddress,
@@ -28,6 +29,7 @@ const NAMES: Readonly<Record<number, string>> = {
   [OP_DRAIN]: 'drain',
   [OP_SHUTDOWN]: 'shutdown',
   [OP_CLOSE]: 'close',
+  [OP_STREAM]: 'stream',
 };
 /** At most one of these at a time. */
 const INBOUND: readonly Op[] = [OP_RECV, OP_READABLE, OP_ACCEPT];
@@ -38,6 +40,8 @@ interface SlotState {
   readonly shutdowns: ('read' | 'write')[];
   readonly shut: Set<string>;
   closing: boolean;
+  /** 'left': switched off, but what had been received may still come, once. */
+  stream: 'on' | 'left' | 'off';
 }
 
 /** Sits between a driver and its receiver and holds both to the contract of src/poll/driver.ts. */
@@ -123,6 +127,25 @@ export class CheckedDriver implements Driver, CompletionReceiver {
     this.#begin(slot, OP_READABLE, () => this.#driver.readable(slot));
   }
 
+  stream(slot: number, wanted: number): void {
+    const state = this.#state(slot, 'stream');
+    if (!(wanted >= 0)) this.#violation(`a stream of ${wanted} bytes`);
+    if (state !== null && wanted > 0 && INBOUND.some((op) => state.inFlight.has(op)))
+      this.#violation(`stream of slot ${slot} beside ${[...state.inFlight].map((op) => NAMES[op])}`);
+    if (state !== null && wanted > 0) state.stream = 'on';
+    else if (state?.stream === 'on') state.stream = 'left';
+    this.#call('stream', () => this.#driver.stream(slot, wanted));
+  }
+
+  pollers(count: number): number {
+    return this.#driver.pollers(count);
+  }
+
+  assign(slot: number, poller: number): number {
+    this.#state(slot, 'assign');
+    return this.#call('assign', () => this.#driver.assign(slot, poller));
+  }
+
   writable(slot: number): void {
     if (this.#driver.outboundLength(slot) > 0) this.#violation(`writable of slot ${slot} beside its chain`);
     this.#begin(slot, OP_WRITABLE, () => this.#driver.writable(slot));
@@ -146,7 +169,10 @@ export class CheckedDriver implements Driver, CompletionReceiver {
 
   close(slot: number): void {
     const state = this.#state(slot, 'close');
-    if (state !== null) state.closing = true;
+    if (state !== null) {
+      state.closing = true;
+      if (state.stream === 'on') state.stream = 'left';
+    }
     this.#call('close', () => this.#driver.close(slot));
   }
 
@@ -284,12 +310,20 @@ export class CheckedDriver implements Driver, CompletionReceiver {
       if (state.inFlight.size > 0 || state.shutdowns.length > 0)
         this.#violation(`${what} is not the last one`);
       this.#slots.delete(slot);
+    } else if (op === OP_STREAM) {
+      if (state.stream === 'off') this.#violation(`${what}, which is not on`);
+      if (more !== result > 0) this.#violation(`${what}: ${result} with more: ${more}`);
+      if (state.stream === 'left' || !more) state.stream = 'off';
     } else {
       if (!state.inFlight.has(op)) this.#violation(`${what}, which is not in flight`);
       if (!more) state.inFlight.delete(op);
       if (op === OP_ACCEPT && result >= 0) this.#opened(result, 0);
     }
-    if (more && !(this.capabilities.has('multishot') && (op === OP_RECV || op === OP_ACCEPT))) {
+    if (
+      more &&
+      op !== OP_STREAM &&
+      !(this.capabilities.has('multishot') && (op === OP_RECV || op === OP_ACCEPT))
+    ) {
       this.#violation(`${what} with more`);
     }
     this.#receiver.complete(op, slot, generation, result, offset, more);
@@ -320,6 +354,7 @@ export class CheckedDriver implements Driver, CompletionReceiver {
       shutdowns: [],
       shut: new Set(),
       closing: false,
+      stream: 'off',
     });
     return slot;
   }
@@ -327,6 +362,8 @@ export class CheckedDriver implements Driver, CompletionReceiver {
   #begin(slot: number, op: Op, begin: () => void): void {
     const state = this.#state(slot, NAMES[op]!);
     if (state?.inFlight.has(op)) this.#violation(`a second ${NAMES[op]} of slot ${slot}`);
+    if (state?.stream === 'on' && INBOUND.includes(op))
+      this.#violation(`${NAMES[op]} of slot ${slot} beside its stream`);
     if (state !== null && INBOUND.includes(op) && INBOUND.some((other) => state.inFlight.has(other))) {
       this.#violation(`${NAMES[op]} of slot ${slot} beside ${[...state.inFlight].map((x) => NAMES[x])}`);
     }
@@ -337,6 +374,7 @@ export class CheckedDriver implements Driver, CompletionReceiver {
   /** A receive past one that is in flight would reorder bytes. */
   #noneInFlight(slot: number, call: string): void {
     const state = this.#state(slot, call);
+    if (state?.stream === 'on') this.#violation(`${call} of slot ${slot} beside its stream`);
     if (state !== null && INBOUND.some((op) => state.inFlight.has(op))) {
       this.#violation(`${call} of slot ${slot} beside ${[...state.inFlight].map((op) => NAMES[op])}`);
     }

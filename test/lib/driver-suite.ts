@@ -7,6 +7,7 @@ import { processes } from './driver-suite/processes.ts';
 import { receiving } from './driver-suite/receiving.ts';
 import { sending } from './driver-suite/sending.ts';
 import { soak } from './driver-suite/soak.ts';
+import { streaming } from './driver-suite/streaming.ts';
 import { runRows, type Subject } from './driver-suite/subject.ts';
 
 export type { Subject };
@@ -19,6 +20,7 @@ export function driverSuite(subject: Subject): void {
   const { name } = subject;
   runRows(subject, `${name}: opening`, opening);
   runRows(subject, `${name}: receiving`, receiving);
+  runRows(subject, `${name}: streaming`, streaming);
   runRows(subject, `${name}: sending`, sending);
   runRows(subject, `${name}: shutdown and close`, closing);
   runRows(subject, `${name}: synchronous attempts`, attempts);

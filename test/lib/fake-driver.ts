@@ -11,6 +11,7 @@ import {
   OP_READABLE,
   OP_RECV,
   OP_SHUTDOWN,
+  OP_STREAM,
   OP_WRITABLE,
   type Op,
   type SocketAddress,
@@ -227,6 +228,19 @@ export class FakeDriver implements Driver {
     this.#begin(slot, OP_WRITABLE, 0);
   }
 
+  stream(slot: number, wanted: number): void {
+    if (wanted > 0) this.#begin(slot, OP_STREAM, wanted);
+    else this.#sockets[slot]!.ops.delete(OP_STREAM);
+  }
+
+  pollers(): number {
+    return 1;
+  }
+
+  assign(): number {
+    return 0;
+  }
+
   drain(slot: number, level: number): void {
     this.#begin(slot, OP_DRAIN, level);
   }
@@ -239,6 +253,7 @@ export class FakeDriver implements Driver {
     const socket = this.#sockets[slot]!;
     socket.chain.clear();
     socket.pendingFault = null;
+    socket.ops.delete(OP_STREAM);
     for (const inFlight of socket.ops.values()) inFlight.cancelled = true;
     socket.closing = true;
   }
@@ -415,6 +430,7 @@ export class FakeDriver implements Driver {
   #isReady(socket: Socket, op: Op): boolean {
     switch (op) {
       case OP_RECV:
+      case OP_STREAM:
       case OP_READABLE:
         return this.#findsSomething(socket);
       case OP_ACCEPT:
@@ -438,7 +454,7 @@ export class FakeDriver implements Driver {
     }
     let result = 0;
     let offset = 0;
-    if (op === OP_RECV) {
+    if (op === OP_RECV || op === OP_STREAM) {
       const most = Math.max(1, Math.min(Math.max(inFlight.argument, 4096), 16 * 1024));
       const bytes = this.#receive(socket, most);
       if (typeof bytes === 'number') {
@@ -454,11 +470,12 @@ export class FakeDriver implements Driver {
       offset = accepted.generation;
     }
     const shots = (op === OP_RECV || op === OP_ACCEPT) && this.#options.multishot && !inFlight.cancelled;
-    const more = shots && (op === OP_ACCEPT || result > 0) && this.#choose(5) !== 0;
+    const more =
+      op === OP_STREAM ? result > 0 : shots && (op === OP_ACCEPT || result > 0) && this.#choose(5) !== 0;
     if (!more) socket.ops.delete(op);
     this.#receiver.complete(op, slot, generation, result, offset, more);
     // Theirs only until `complete` returned.
-    if (op === OP_RECV) this.slab.fill(0xdd);
+    if (op === OP_RECV || op === OP_STREAM) this.slab.fill(0xdd);
   }
 
   #actions(): Action[] {

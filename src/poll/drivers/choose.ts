@@ -28,7 +28,13 @@ export function chooseDriver(): Driver {
   if (choice.driver === null) throw new DriverError(choice.why);
   const slots = Math.min(MOST_SLOTS, Math.max(1024, descriptorLimit()));
   if (native !== null) {
-    return new EpollDriver(native, { slots, inbound: 1 << 20, outbound: 1 << 20, maxRecv: 16 * 1024 });
+    return new EpollDriver(native, {
+      slots,
+      inbound: 1 << 20,
+      outbound: 1 << 20,
+      maxRecv: 16 * 1024,
+      streamed: 1 << 18,
+    });
   }
   if (choice.degraded && oncePerProcess()) {
     console.error(`gopark: the portable driver runs, because epoll cannot: ${choice.others[0]!.why}`);

@@ -12,6 +12,7 @@ import {
   OP_READABLE,
   OP_RECV,
   OP_SHUTDOWN,
+  OP_STREAM,
   OP_WRITABLE,
   type Op,
 } from '#dist/poll/driver.js';
@@ -107,7 +108,7 @@ export class Rig implements CompletionReceiver {
 
   complete(op: Op, slot: number, generation: number, result: number, offset: number, more: boolean): void {
     let bytes = NO_BYTES;
-    if (op === OP_RECV && result > 0) {
+    if ((op === OP_RECV || op === OP_STREAM) && result > 0) {
       // Not `slice`: of one of Node's Buffers that is no copy.
       bytes = new Uint8Array(this.checked.slab.subarray(offset, offset + result));
       if (bytes.length < result)

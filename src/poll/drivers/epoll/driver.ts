@@ -12,6 +12,7 @@ import {
   OP_READABLE,
   OP_RECV,
   OP_SHUTDOWN,
+  OP_STREAM,
   OP_WRITABLE,
   type Op,
   type SocketAddress,
@@ -28,6 +29,7 @@ import {
   F_CONNECTING,
   F_DIRTY,
   F_READABLE,
+  F_STREAM,
   F_WANT_ACCEPT,
   F_WANT_READABLE,
   F_WANT_RECV,
@@ -52,6 +54,8 @@ import {
   K_RECEIVED,
   K_SEND_FAILED,
   K_SEND_PARTIAL,
+  K_STREAM_READABLE,
+  K_STREAMED,
   K_WRITABLE,
   S_FLAGS,
   S_GENERATION,
@@ -114,6 +118,7 @@ export class EpollDriver implements Driver {
   #posted: (() => void)[] = [];
   #receiver!: CompletionReceiver;
   #dispatching = false;
+  #sets = 1;
 
   constructor(native: Native, sizes: Sizes) {
     this.#native = native;
@@ -173,6 +178,20 @@ export class EpollDriver implements Driver {
     }
   }
 
+  stream(slot: number, wanted: number): void {
+    const words = this.#words;
+    const base = this.#base(slot);
+    const flags = words[base + S_FLAGS]!;
+    words[base + S_WANT] = wanted;
+    if (wanted === 0) {
+      words[base + S_FLAGS] = flags & ~F_STREAM;
+    } else if (!(flags & F_STREAM)) {
+      words[base + S_FLAGS] = flags | F_STREAM;
+      // No event will tell of what is there already.
+      if (flags & F_READABLE) this.#native.retry(slot);
+    }
+  }
+
   drain(slot: number, level: number): void {
     this.#drains.set(slot, level);
     this.flushNow(slot);
@@ -188,6 +207,7 @@ export class EpollDriver implements Driver {
     // First, because what it waits for is not an operation of the FD's.
     this.#dropRemainder(slot);
     for (const [flag, op] of WANTED) this.#cancelWanted(slot, flag, op);
+    this.stream(slot, 0);
     this.#cancelDrain(slot);
     this.#peeked.delete(slot);
     const words = this.#words;
@@ -337,9 +357,20 @@ export class EpollDriver implements Driver {
   poll(): boolean {
     // Within a batch the array of completions is in use, and a pass has just been made.
     if (this.#dispatching) return true;
-    this.#native.collect();
-    this.#onBatch();
+    for (let set = 0; set < this.#sets; set++) {
+      this.#native.collect(set);
+      this.#onBatch();
+    }
     return true;
+  }
+
+  pollers(count: number): number {
+    this.#sets = this.#native.sets(count);
+    return this.#sets;
+  }
+
+  assign(slot: number, poller: number): number {
+    return this.#native.assign(slot, poller);
   }
 
   // Options, addresses, life
@@ -388,6 +419,12 @@ export class EpollDriver implements Driver {
       switch (words[at + C_KIND]) {
         case K_RECEIVED:
           receiver.complete(OP_RECV, slot, generation, result, offset, false);
+          break;
+        case K_STREAMED:
+          receiver.complete(OP_STREAM, slot, generation, result, offset, result > 0);
+          break;
+        case K_STREAM_READABLE:
+          this.#streamLarge(slot, generation);
           break;
         case K_READABLE:
           receiver.complete(OP_READABLE, slot, generation, result, 0, false);
@@ -452,6 +489,19 @@ export class EpollDriver implements Driver {
     if (!(this.#words[base + S_FLAGS]! & F_WANT_RECV)) return;
     const received = this.tryReceive(slot, Math.max(this.#words[base + S_WANT]!, 4096));
     if (received !== -EAGAIN) this.#completeWanted(slot, F_WANT_RECV, OP_RECV, received, this.receivedAt);
+  }
+
+  /** One large receive of a stream, into memory that all of these share: hot when the next one comes. */
+  #streamLarge(slot: number, generation: number): void {
+    const words = this.#words;
+    const base = this.#base(slot);
+    if (words[base + S_GENERATION] !== generation || !(words[base + S_FLAGS]! & F_STREAM)) return;
+    const { streamStart, streamSize } = this.#memory;
+    const received = this.#native.receive(slot, streamStart, Math.min(words[base + S_WANT]!, streamSize));
+    if (received === -EAGAIN) return;
+    if (received <= 0) words[base + S_FLAGS]! &= ~F_STREAM;
+    else if (words[base + S_FLAGS]! & F_READABLE) this.#native.retry(slot);
+    this.#receiver.complete(OP_STREAM, slot, generation, received, streamStart, received > 0);
   }
 
   #peekNow(slot: number): void {

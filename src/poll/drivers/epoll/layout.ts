@@ -2,7 +2,7 @@
  * The memory that TypeScript and C share, as native/layout.h describes it: int32 words in the order header,
  * completions, segments, dirty list, slots. The two files change together, and `LAYOUT_VERSION` with them.
  */
-export const LAYOUT_VERSION = 6;
+export const LAYOUT_VERSION = 7;
 
 export const H_VERSION = 0;
 export const H_SLOTS = 1;
@@ -37,6 +37,8 @@ export const K_ACCEPTED = 4;
 export const K_CONNECTED = 5;
 export const K_SEND_PARTIAL = 6;
 export const K_SEND_FAILED = 7;
+export const K_STREAMED = 8;
+export const K_STREAM_READABLE = 9;
 
 export const SEGMENT_SIZE = 4;
 export const G_OFFSET = 0;
@@ -63,6 +65,7 @@ export const F_WANT_ACCEPT = 1 << 6;
 export const F_CONNECTING = 1 << 7;
 export const F_DIRTY = 1 << 8;
 export const F_RETRYING = 1 << 9;
+export const F_STREAM = 1 << 11;
 
 /** Sizes of one driver's memory. Pages that are never touched cost nothing. */
 export interface Sizes {
@@ -74,6 +77,8 @@ export interface Sizes {
   readonly outbound: number;
   /** Bytes that one receive may bring at most. */
   readonly maxRecv: number;
+  /** Bytes that one receive of a stream may bring that asks for more than that. Default: no more than that. */
+  readonly streamed?: number;
 }
 
 const COMPLETIONS = 4096;
@@ -94,6 +99,9 @@ export class SharedMemory {
   readonly inStart: number;
   readonly outStart: number;
   readonly outLimit: number;
+  /** Where a stream receives that asks for more than `maxRecv`, whichever has its turn. */
+  readonly streamStart: number;
+  readonly streamSize: number;
 
   constructor(sizes: Sizes) {
     this.slotCount = (sizes.slots + 15) & ~15;
@@ -103,7 +111,9 @@ export class SharedMemory {
     this.outStart = this.inStart + sizes.inbound;
     this.outLimit = this.outStart + sizes.outbound;
     this.words = new Int32Array(this.slots + this.slotCount * SLOT_SIZE);
-    this.slab = new Uint8Array(this.outLimit);
+    this.streamStart = this.outLimit;
+    this.streamSize = sizes.streamed ?? sizes.maxRecv;
+    this.slab = new Uint8Array(this.streamStart + this.streamSize);
     const words = this.words;
     words[H_VERSION] = LAYOUT_VERSION;
     words[H_SLOTS] = this.slotCount;

@@ -9,7 +9,8 @@ import { LAYOUT_VERSION } from './layout.ts';
 export interface Native {
   readonly layoutVersion: number;
   start(words: ArrayBuffer, slab: ArrayBuffer, onBatch: () => void): void;
-  collect(): void;
+  collect(set: number): void;
+  sets(count: number): number;
   reference(): void;
 
   listen(host: string, port: number, backlog: number, reusePort: number, ipv6Only: number): number;
@@ -21,6 +22,8 @@ export interface Native {
   send(slot: number, p: Uint8Array, from: number, to: number): number;
   flushSlot(slot: number): number;
   shutdown(slot: number, how: number): number;
+  assign(slot: number, set: number): number;
+  retry(slot: number): void;
   close(slot: number): number;
   setOption(slot: number, option: number, value: number, second?: number): number;
   getOption(slot: number, option: number): number;

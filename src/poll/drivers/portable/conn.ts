@@ -5,6 +5,7 @@ import {
   OP_READABLE,
   OP_RECV,
   OP_SHUTDOWN,
+  OP_STREAM,
   OP_WRITABLE,
   type Op,
   type SocketAddress,
@@ -20,6 +21,8 @@ const RECV = 1 << OP_RECV;
 const READABLE = 1 << OP_READABLE;
 const WRITABLE = 1 << OP_WRITABLE;
 const CONNECT = 1 << OP_CONNECT;
+/** Not an operation: the interest `stream` is on. */
+const STREAM = 1 << OP_STREAM;
 
 /** How a socket's listeners find its connection: they are shared, a closure for each socket would be memory. */
 const CONN = Symbol('conn');
@@ -128,7 +131,7 @@ export class PortableConn {
   /** A chunk of ours to keep. */
   arrived(chunk: Uint8Array): void {
     if (this.#closing) return;
-    if (this.#wanted & RECV) {
+    if (this.#wanted & (RECV | STREAM)) {
       this.#deliver(chunk);
       if (this.#resting) this.#pause();
       return;
@@ -145,7 +148,7 @@ export class PortableConn {
   /** Bytes in memory that all sockets share. False: no more of them now. */
   arrivedShared(buffer: Uint8Array, count: number): boolean {
     if (this.#closing) return false;
-    if (this.#wanted & RECV) {
+    if (this.#wanted & (RECV | STREAM)) {
       this.#deliver(buffer.subarray(0, count));
       this.#paused = this.#resting;
       return !this.#resting;
@@ -156,8 +159,9 @@ export class PortableConn {
   }
 
   #deliver(chunk: Uint8Array): void {
+    const op = this.#wanted & RECV ? OP_RECV : OP_STREAM;
     this.#wanted &= ~RECV;
-    this.#host.received(this, chunk);
+    this.#host.received(this, chunk, op);
     const { turn } = this.#host;
     if (turn !== this.#turn) {
       this.#turn = turn;
@@ -172,7 +176,7 @@ export class PortableConn {
   /** The next iteration of the event loop. */
   rested(): void {
     this.#resting = false;
-    if (!this.mayBeReadable && this.#wanted & (RECV | READABLE)) this.#flow();
+    if (!this.mayBeReadable && this.#wanted & (RECV | READABLE | STREAM)) this.#flow();
   }
 
   #hold(chunk: Uint8Array): void {
@@ -208,6 +212,7 @@ export class PortableConn {
   #tellReaders(result: number): void {
     if (this.#closing || this.#held !== null) return;
     if (this.#wanted & RECV) this.#complete(OP_RECV, result);
+    else if (this.#wanted & STREAM) this.#complete(OP_STREAM, result);
     else this.#complete(OP_READABLE, 0);
   }
 
@@ -225,15 +230,32 @@ export class PortableConn {
     else this.#flow();
   }
 
+  /** Off, the socket flows on until the next chunk, which is held and pauses it. */
+  stream(on: boolean): void {
+    if (!on) {
+      this.#wanted &= ~STREAM;
+    } else if (!(this.#wanted & STREAM)) {
+      this.#wanted |= STREAM;
+      if (this.mayBeReadable) this.#host.later(this, () => this.#receiveHeld());
+      else this.#flow();
+    }
+  }
+
   #receiveHeld(): void {
-    if (!(this.#wanted & RECV)) return;
+    if (!(this.#wanted & (RECV | STREAM))) return;
     const held = this.#held;
     if (held === null) {
-      if (this.#ended || this.#failure !== 0) this.#complete(OP_RECV, 0 - this.#readFailure);
+      const op = this.#wanted & RECV ? OP_RECV : OP_STREAM;
+      if (this.#ended || this.#failure !== 0) this.#complete(op, 0 - this.#readFailure);
       return;
     }
     this.#held = null;
     this.#deliver(held);
+    // Between two chunks the end may have come.
+    if (this.#wanted & STREAM) {
+      if (this.mayBeReadable) this.#host.later(this, () => this.#receiveHeld());
+      else this.#flow();
+    }
   }
 
   #flow(): void {
@@ -387,6 +409,7 @@ export class PortableConn {
       this.#host.post(OP_SHUTDOWN, this, -ECANCELED);
     }
     this.#closing = true;
+    this.#wanted &= ~STREAM;
     this.#held = null;
     this.#chain.drop();
     const socket = this.#socket;

@@ -7,7 +7,8 @@ import {
   type ListenSocketOptions,
   OP_ACCEPT,
   OP_CLOSE,
-  OP_RECV,
+  type OP_RECV,
+  OP_STREAM,
   type Op,
   type SocketAddress,
   type SocketOption,
@@ -82,7 +83,7 @@ export class PortableDriver implements Driver {
         this.#later(() => {
           if (this.#generations[owner.slot] === owner.generation) action();
         }),
-      received: (owner, chunk) => this.#received(owner, chunk),
+      received: (owner, chunk, op) => this.#received(owner, chunk, op),
       fault: ({ slot, generation }, errno, unsent) => this.#receiver.fault(slot, generation, errno, unsent),
       staged: (conn) => this.#staged(conn),
       closed: (owner, tell) => this.#closed(owner, tell),
@@ -175,6 +176,10 @@ export class PortableDriver implements Driver {
     this.#conn(slot).readable();
   }
 
+  stream(slot: number, wanted: number): void {
+    this.#conn(slot).stream(wanted > 0);
+  }
+
   writable(slot: number): void {
     this.#conn(slot).writable();
   }
@@ -229,6 +234,15 @@ export class PortableDriver implements Driver {
 
   poll(): boolean {
     return false;
+  }
+
+  /** libuv has but one set, whose events it brings in turn. */
+  pollers(): number {
+    return 1;
+  }
+
+  assign(_slot: number, poller: number): number {
+    return poller === 0 ? 0 : -EINVAL;
   }
 
   // Outbound chains
@@ -319,10 +333,10 @@ export class PortableDriver implements Driver {
 
   // Completions
 
-  #received({ slot, generation }: Owner, chunk: Uint8Array): void {
+  #received({ slot, generation }: Owner, chunk: Uint8Array, op: typeof OP_RECV | typeof OP_STREAM): void {
     this.slab = chunk;
     this.#round();
-    this.#receiver.complete(OP_RECV, slot, generation, chunk.length, 0, false);
+    this.#receiver.complete(op, slot, generation, chunk.length, 0, op === OP_STREAM);
   }
 
   #complete(op: Op, { slot, generation }: Owner, result: number): void {

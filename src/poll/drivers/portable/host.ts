@@ -1,4 +1,4 @@
-import type { Op } from '../../driver.ts';
+import type { OP_RECV, OP_STREAM, Op } from '../../driver.ts';
 import type { OutboundBlocks } from './outbound.ts';
 
 /** Who an operation belongs to. */
@@ -19,7 +19,7 @@ export interface Host {
   post(op: Op, owner: Owner, result: number): void;
   /** Runs `action` outside the present call, if the slot is still this owner's by then. */
   later(owner: Owner, action: () => void): void;
-  received(owner: Owner, chunk: Uint8Array): void;
+  received(owner: Owner, chunk: Uint8Array, op: typeof OP_RECV | typeof OP_STREAM): void;
   fault(owner: Owner, errno: number, bytesUnsent: number): void;
   /** `conn` has something to hand over when the goroutines are through. */
   staged(conn: Owner & { dirty: boolean; flush(): void }): void;
