@@ -44,6 +44,7 @@ export class Commit {
   #blocks: Uint8Array[] = [];
   #room = 0;
   #waits: Set<CommitWait> | null = null;
+  #listeners: (() => void)[] = [];
 
   /** @internal */
   constructor(path: string) {
@@ -65,6 +66,14 @@ export class Commit {
     const wait = new CommitWait(this.#waits, op, this.#path);
     this.#waits.add(wait);
     return wait.start(signal);
+  }
+
+  /**
+   * Calls `listener` when it is known how it went, right then: for many who must not cost a promise each. It must
+   * not throw. Not called when it is known already.
+   */
+  onSettled(listener: () => void): void {
+    if (!this.settled) this.#listeners.push(listener);
   }
 
   /** @internal Copies `p` behind the others. */
@@ -102,5 +111,6 @@ export class Commit {
       if (error === null) wait.succeed();
       else wait.fail(error);
     }
+    for (const listener of this.#listeners) listener();
   }
 }

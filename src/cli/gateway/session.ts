@@ -2,6 +2,7 @@ import { ClosedError, DeadlineExceededError, OpError, type TCPConn } from '../..
 import { spend } from '../../runtime/budget.ts';
 import { go, gosched } from '../../runtime/index.ts';
 import type { Gateway } from './gateway.ts';
+import type { Asker } from './journal/answering.ts';
 import { Answers } from './journal/answers.ts';
 import { splitLines } from './line-splitter.ts';
 import { lingeringClose } from './lingering-close.ts';
@@ -24,20 +25,20 @@ interface Pause {
   readonly ends: boolean;
 }
 
-type Feed = Extract<Request, { kind: 'feed' }>;
+type Order = Extract<Request, { kind: 'order' }>;
 
 /**
  * One client: a goroutine that reads lines and answers them. There are tens of thousands of these, so that its
  * fields are few, and most of them empty.
  */
-export class Session {
+export class Session implements Asker {
   readonly conn: TCPConn;
   readonly #gateway: Gateway;
   #topics: Topic[] | null = null;
   #carry: Uint8Array | null = null;
   #outbox: Outbox | null = null;
-  /** Replies that wait for the journal. */
-  #pending: Promise<void> | null = null;
+  /** Replies that wait for the journal; null: none do. */
+  #answers: Answers | null = null;
   #errors = 0;
 
   constructor(gateway: Gateway, conn: TCPConn) {
@@ -90,16 +91,15 @@ export class Session {
 
   /** Half closed: what has been asked for still goes out. */
   private async finishSending(): Promise<false> {
+    await this.#answers?.allOut;
     await this.#outbox?.drained;
     return false;
   }
 
   /** Answers lines until there are none, others must have a turn, or the peer does not take the answers. */
   private received(carry: Uint8Array | null, bytes: Uint8Array): Pause | null {
-    const { options, counters, market, journal } = this.#gateway;
+    const { options, counters, market } = this.#gateway;
     let replies = '';
-    let answers = null as Answers | null;
-    let feed = null as Feed | null;
     let turn = null as Promise<void> | null;
     let stopped = false as boolean;
     const linesBefore = counters.lines;
@@ -108,50 +108,85 @@ export class Session {
       const request = parseLine(line);
       if (request.kind === 'feed') {
         // Replies in the order of their lines, also beside a tick that this very line causes.
-        if (answers !== null) {
-          feed = request;
-        } else {
-          if (replies !== '') this.reply(Buffer.from(replies, 'latin1'));
-          replies = '';
-          turn = market.publish(request.symbol, request.price);
-        }
-      } else if (request.kind === 'order' && journal !== null) {
-        answers ??= new Answers();
-        answers.text(replies);
+        this.say(replies);
         replies = '';
-        const sequence = this.#gateway.nextSequence();
-        answers.order(request.id, sequence, journal.append(sequence, request.order));
+        const { symbol, price } = request;
+        turn =
+          this.#answers === null
+            ? market.publish(symbol, price)
+            : this.#answers.allOut.then(() => market.publish(symbol, price) ?? undefined);
+      } else if (request.kind === 'order') {
+        replies = this.take(request, replies);
       } else {
         replies += this.answer(request);
       }
       // A peer that sends as fast as it can must not hold the event loop: every line counts as an operation.
       if (turn === null && spend()) turn = gosched();
-      const length = replies.length + (answers?.length ?? 0);
       stopped =
         turn !== null ||
-        feed !== null ||
-        length >= MOST_REPLIES ||
+        replies.length + (this.#answers?.length ?? 0) >= MOST_REPLIES ||
         this.#errors >= options.maxErrors ||
-        (answers !== null && this.journalIsFull);
+        this.journalIsFull;
       return !stopped;
     });
     if (rest === 'too long') replies += 'ERR line too long\n';
     if (this.#errors >= options.maxErrors) replies += 'ERR too many errors\n';
     const ends = rest === 'too long' || this.#errors >= options.maxErrors;
     if (ends) counters.droppedErrors++;
-    if (answers !== null) {
-      answers.text(replies);
-      turn = this.whenJournaled(answers, feed, turn);
-    } else if (replies !== '') {
-      this.reply(Buffer.from(replies, 'latin1'));
-    }
+    this.say(replies);
     if (rest === 'too long' || ends) return { turn, rest: null, ends };
-    // Where orders wait for the disk, that is done when they are answered.
-    if (answers === null && counters.lines > linesBefore) this.conn.setReadTimeout(options.idleTimeout);
+    // While its orders wait for the disk, it is not the peer that is silent.
+    if (counters.lines > linesBefore) {
+      this.conn.setReadTimeout(this.#answers === null ? options.idleTimeout : null);
+    }
     this.#carry = null;
-    if (stopped || turn !== null || this.#outbox?.full) return { turn, rest, ends };
+    if (stopped || turn !== null || this.isBehind) return { turn, rest, ends };
     this.#carry = rest;
     return null;
+  }
+
+  /** Whether so many replies wait, for the peer or for the journal, that no more requests are read. */
+  private get isBehind(): boolean {
+    return this.#outbox?.full === true || (this.#answers !== null && this.#answers.length >= MOST_REPLIES);
+  }
+
+  /** Takes an order. The replies before it, and its own when that is known at once; else it follows by itself. */
+  private take({ id, order }: Order, replies: string): string {
+    const { journal } = this.#gateway;
+    const sequence = this.#gateway.nextSequence();
+    if (journal === null) {
+      this.#gateway.counters.orders++;
+      return `${replies}ACK ${id} ${sequence}\n`;
+    }
+    const fate = journal.append(sequence, order, this);
+    if (fate.settled && this.#answers === null) {
+      this.#gateway.journaled(fate.error);
+      return `${replies}${fate.error === null ? `ACK ${id} ${sequence}` : `REJ ${id} not journaled`}\n`;
+    }
+    this.say(replies);
+    this.#answers ??= new Answers();
+    this.#answers.order(id, sequence, fate);
+    return '';
+  }
+
+  /** Replies, behind those that wait for the journal. */
+  private say(replies: string): void {
+    if (this.#answers !== null) this.#answers.text(replies);
+    else if (replies !== '') this.reply(Buffer.from(replies, 'latin1'));
+  }
+
+  /** The journal has orders of this session, or has failed to take them. */
+  answerKnown(): void {
+    const answers = this.#answers;
+    // Another batch's news may have brought this one's replies along.
+    if (answers === null) return;
+    const replies = answers.take((failure) => this.#gateway.journaled(failure));
+    if (replies !== '') this.reply(Buffer.from(replies, 'latin1'));
+    if (!answers.empty) return;
+    this.#answers = null;
+    // The time that the disk took is not the peer's silence.
+    if (!this.conn.fd.closed) this.conn.setReadTimeout(this.#gateway.options.idleTimeout);
+    answers.emptied();
   }
 
   private get journalIsFull(): boolean {
@@ -159,37 +194,17 @@ export class Session {
     return journal !== null && !journal.hasRoom;
   }
 
-  /** Sends what is known only when the journal has the orders, then does what came behind it. */
-  private async whenJournaled(
-    answers: Answers,
-    feed: Feed | null,
-    turn: Promise<void> | null,
-  ): Promise<void> {
-    const known = answers.known();
-    this.#pending = known;
-    await known;
-    this.#pending = null;
-    this.reply(
-      Buffer.from(
-        answers.format((failure) => this.#gateway.journaled(failure)),
-        'latin1',
-      ),
-    );
-    if (feed !== null) await this.#gateway.market.publish(feed.symbol, feed.price);
-    await turn;
-    // The time that the disk took is not the peer's silence.
-    this.conn.setReadTimeout(this.#gateway.options.idleTimeout);
-  }
-
   /** Waits as long as it takes to go on reading; false: the session has ended. */
   private async catchUp(next: Pause | null): Promise<boolean> {
     while (next !== null) {
       if (next.turn !== null) await next.turn;
       if (next.ends) {
+        await this.#answers?.allOut;
         await this.dismiss();
         return false;
       }
       if (this.#outbox?.full) await this.#outbox.drained;
+      if (this.isBehind) await this.#answers?.allOut;
       if (next.rest === null) return true;
       if (this.journalIsFull) await this.#gateway.journal!.waitForRoom();
       else next = this.received(null, next.rest);
@@ -197,12 +212,9 @@ export class Session {
     return true;
   }
 
-  private answer(request: Exclude<Request, { kind: 'feed' }>): string {
+  private answer(request: Exclude<Request, { kind: 'feed' | 'order' }>): string {
     const { counters } = this.#gateway;
     switch (request.kind) {
-      case 'order':
-        counters.orders++;
-        return `ACK ${request.id} ${this.#gateway.nextSequence()}\n`;
       case 'reject':
         counters.rejects++;
         return `REJ ${request.id} ${request.reason}\n`;
@@ -323,7 +335,7 @@ export class Session {
 
   /** Says that the gateway closes, sends what is still queued, then closes. */
   async finish(): Promise<void> {
-    await this.#pending;
+    await this.#answers?.allOut;
     this.reply(Buffer.from('ERR shutting down\n', 'latin1'));
     await this.#outbox?.drained;
     await this.conn[Symbol.asyncDispose]();

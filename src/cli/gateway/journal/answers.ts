@@ -6,37 +6,62 @@ interface Order {
   readonly fate: Fate;
 }
 
-/** The replies to some lines, in their order, of which some are not known before the journal has the orders. */
+/** The replies of one session that are not known before the journal has its orders, and what stands behind them. */
 export class Answers {
-  readonly #parts: (string | Order)[] = [];
-  #last: Fate | null = null;
+  #parts: (string | Order)[] = [];
+  #whenEmpty: (() => void)[] = [];
+  /** About how many bytes it will be. */
   length = 0;
+  /** What the last order waits for. */
+  last: Fate | null = null;
+
+  get empty(): boolean {
+    return this.#parts.length === 0;
+  }
 
   text(text: string): void {
-    if (text !== '') this.#parts.push(text);
+    if (text === '') return;
+    this.#parts.push(text);
     this.length += text.length;
   }
 
   order(id: string, sequence: number, fate: Fate): void {
     this.#parts.push({ id, sequence, fate });
     this.length += id.length + 16;
-    this.#last = fate;
+    this.last = fate;
   }
 
-  /** Resolves when all is known. Fates settle in the order of the orders. */
-  async known(): Promise<void> {
-    // Each order is asked for its own fate afterwards.
-    await this.#last?.wait().catch(() => {});
+  /**
+   * The replies that are known by now, up to the first that is not. `onOrder` learns of each order why it is not in
+   * the journal; null: it is.
+   */
+  take(onOrder: (failure: unknown) => void): string {
+    let replies = '';
+    let taken = 0;
+    for (const part of this.#parts) {
+      if (typeof part !== 'string') {
+        if (!part.fate.settled) break;
+        onOrder(part.fate.error);
+        replies +=
+          part.fate.error === null ? `ACK ${part.id} ${part.sequence}\n` : `REJ ${part.id} not journaled\n`;
+        this.length -= part.id.length + 16;
+      } else {
+        replies += part;
+        this.length -= part.length;
+      }
+      taken++;
+    }
+    if (taken === this.#parts.length) this.#parts = [];
+    else this.#parts.splice(0, taken);
+    return replies;
   }
 
-  /** The replies. `onOrder` learns of each order why it is not in the journal; null: it is. */
-  format(onOrder: (failure: unknown) => void): string {
-    return this.#parts.reduce<string>((replies, part) => {
-      if (typeof part === 'string') return replies + part;
-      onOrder(part.fate.error);
-      const known =
-        part.fate.error === null ? `ACK ${part.id} ${part.sequence}\n` : `REJ ${part.id} not journaled\n`;
-      return replies + known;
-    }, '');
+  /** Resolves when `emptied` is called: all replies are out. */
+  get allOut(): Promise<void> {
+    return new Promise((resolve) => this.#whenEmpty.push(resolve));
+  }
+
+  emptied(): void {
+    for (const resolve of this.#whenEmpty) resolve();
   }
 }

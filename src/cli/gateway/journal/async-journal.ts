@@ -1,16 +1,25 @@
 import { AsyncWriter, type Commit } from '../../../os/index.ts';
+import { Answering, type Asker } from './answering.ts';
 import { fileHeader, LONGEST_RECORD, orderRecord } from './format.ts';
 import type { Fate, Journal } from './journal.ts';
 import type { JournalLock } from './lock.ts';
 import type { JournalOptions } from './options.ts';
 import type { Recovered } from './recover.ts';
 
+/** The orders that reach the disk together. */
+interface Batch {
+  readonly commit: Commit;
+  readonly first: number;
+  readonly askers: Asker[];
+}
+
 /** The journal whose disk nobody waits for but those whose orders it concerns. */
 export class AsyncJournal implements Journal {
   readonly #writer: AsyncWriter;
   readonly #lock: JournalLock;
-  /** Batches that are not in the file yet, and the first order of each. */
-  readonly #batches: { readonly commit: Commit; readonly first: number }[] = [];
+  /** Those that are not in the file yet. */
+  readonly #batches: Batch[] = [];
+  readonly #answering = new Answering();
 
   constructor({ file, lock }: Recovered, { sync, rotateSize }: JournalOptions) {
     const header = () => fileHeader(this.#batches.find(({ commit }) => !commit.settled)!.first);
@@ -19,7 +28,7 @@ export class AsyncJournal implements Journal {
     this.#lock = lock;
   }
 
-  append(sequence: number, order: string): Fate {
+  append(sequence: number, order: string, asker: Asker): Fate {
     let commit: Commit | null;
     try {
       commit = this.#writer.tryCommit(orderRecord(sequence, order));
@@ -28,11 +37,20 @@ export class AsyncJournal implements Journal {
       return failed(error);
     }
     if (commit === null) throw new Error('the journal has no room');
-    if (this.#batches.at(-1)?.commit !== commit) {
-      while (this.#batches[0]?.commit.settled) this.#batches.shift();
-      this.#batches.push({ commit, first: sequence });
-    }
+    const batch = this.#batches.at(-1);
+    if (batch?.commit !== commit) this.#begin(commit, sequence, asker);
+    // Orders of one session come together: it is asked once for all of them.
+    else if (batch.askers.at(-1) !== asker) batch.askers.push(asker);
     return commit;
+  }
+
+  #begin(commit: Commit, first: number, asker: Asker): void {
+    const batch: Batch = { commit, first, askers: [asker] };
+    this.#batches.push(batch);
+    commit.onSettled(() => {
+      this.#batches.splice(this.#batches.indexOf(batch), 1);
+      this.#answering.answer(batch.askers);
+    });
   }
 
   get hasRoom(): boolean {
@@ -58,5 +76,5 @@ export class AsyncJournal implements Journal {
 
 /** The fate of an order that the journal could not take. */
 export function failed(error: unknown): Fate {
-  return { settled: true, error, wait: () => Promise.reject(error) };
+  return { settled: true, error };
 }

@@ -8,7 +8,7 @@ import type { JournalLock } from './lock.ts';
 import type { JournalOptions } from './options.ts';
 import type { Recovered } from './recover.ts';
 
-const KEPT: Fate = { settled: true, error: null, wait: () => Promise.resolve() };
+const KEPT: Fate = { settled: true, error: null };
 
 /**
  * The journal as it is written without a second thought: each order a synchronous write, and a sync if asked for,

@@ -13,13 +13,20 @@ const LONGEST_PAYLOAD = 256;
 export const LONGEST_RECORD: number = HEAD + LONGEST_PAYLOAD;
 
 const scratch = Buffer.alloc(LONGEST_RECORD);
+/** Views of it, by the length of the payload: a record and the part that its checksum covers, made once each. */
+const views: { readonly record: Uint8Array; readonly payload: Uint8Array }[] = [];
+for (let length = 0; length <= LONGEST_PAYLOAD; length++) {
+  const end = HEAD + length;
+  views.push({ record: scratch.subarray(0, end), payload: scratch.subarray(HEAD, end) });
+}
 
 function encode(payload: string): Uint8Array {
   const length = scratch.write(payload, HEAD, LONGEST_PAYLOAD, 'latin1');
   if (length !== payload.length) throw new Error(`a journal record of ${payload.length} bytes`);
+  const { record, payload: covered } = views[length]!;
   scratch.writeUInt32LE(length, 0);
-  scratch.writeUInt32LE(crc32(scratch.subarray(HEAD, HEAD + length), length), 4);
-  return scratch.subarray(0, HEAD + length);
+  scratch.writeUInt32LE(crc32(covered, length), 4);
+  return record;
 }
 
 /** An order's record; good until the next one is encoded. */
