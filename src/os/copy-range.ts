@@ -1,10 +1,7 @@
 import { findNative, type Native } from '../poll/drivers/epoll/native.ts';
 import { EINVAL, ENOTSUP, errnoMessage, errnoName } from '../poll/errno.ts';
 import { PathError } from './errors.ts';
-import { filePool, type PoolUser, type Work } from './pool.ts';
-
-/** The most bytes that one operation holds a thread for, unless the file system only links them. */
-const LARGEST_PIECE = 4 << 20;
+import { filePool, LARGEST_PIECE, type PoolUser, type Work } from './pool.ts';
 
 /** What the kernel says where it cannot copy between these two files: then it is done by reading and writing. */
 const CANNOT: ReadonlySet<string> = new Set([

@@ -4,6 +4,9 @@ import { abortReason } from '../runtime/failures.ts';
 import { type ThreadBudget, type ThreadShare, threads } from '../runtime/threads.ts';
 import { FileWait } from './waiting.ts';
 
+/** The most bytes that one operation holds a thread for. */
+export const LARGEST_PIECE = 4 << 20;
+
 /** Begins the work on a thread; `callback` is called once, from the event loop, when the thread has returned. */
 export type Work<T> = (callback: (error: unknown, value?: T) => void) => void;
 

@@ -3,10 +3,7 @@ import { EAGAIN, EINVAL, ENOTSUP, errnoMessage, errnoName } from '../poll/errno.
 import { type FD, type PieceOutcome, type PieceSource, TransferWaiter } from '../poll/index.ts';
 import type { Side } from './copy-range.ts';
 import { PathError } from './errors.ts';
-import { filePool, type PoolUser, type Work } from './pool.ts';
-
-/** The most bytes that one operation holds a thread for. */
-const LARGEST_PIECE = 4 << 20;
+import { filePool, LARGEST_PIECE, type PoolUser, type Work } from './pool.ts';
 
 /** What says that this file cannot be sent, or not now: then it is read and written, which tells what is wrong. */
 const CANNOT: ReadonlySet<string> = new Set([

@@ -1,0 +1,74 @@
+import fs from 'node:fs';
+import type { DescriptorStream } from './descriptor-stream.ts';
+import type { OpenFile } from './open-file.ts';
+import { LARGEST_PIECE, type Work } from './pool.ts';
+
+/** The most bytes that one operation holds a thread for where they go through memory of the pool's. */
+const LARGEST_BOUNCE = 256 * 1024;
+
+/** Reads at the position and moves it: a count, or null at the end. */
+export async function readNext(
+  file: OpenFile,
+  p: Uint8Array,
+  signal: AbortSignal | undefined,
+): Promise<number | null> {
+  if (file.stream !== null) return file.stream.read(p, signal);
+  await file.lock.take('read', file.path, signal);
+  let stream: DescriptorStream | null;
+  try {
+    if (file.inherited) file.lookAtInherited('read');
+    stream = file.stream;
+    if (stream === null) {
+      const position = file.inherited ? null : await file.current('read');
+      const n = await readPiece(file, 'read', p, 0, position, signal);
+      file.position = (position ?? 0) + n;
+      return n === 0 ? null : n;
+    }
+  } catch (error) {
+    stream = file.streamAfter(error);
+    if (stream === null) throw file.error('read', error, {}, signal);
+  } finally {
+    file.lock.give();
+  }
+  return stream.read(p, signal);
+}
+
+/** Fills `p` from `offset` on as far as the file goes: a count, or null at the end. */
+export async function readFrom(
+  file: OpenFile,
+  p: Uint8Array,
+  offset: number,
+  signal: AbortSignal | undefined,
+): Promise<number | null> {
+  let bytesRead = 0;
+  try {
+    while (bytesRead < p.length) {
+      const n = await readPiece(file, 'readAt', p, bytesRead, offset + bytesRead, signal);
+      if (n === 0) break;
+      bytesRead += n;
+    }
+  } catch (error) {
+    throw file.error('readAt', error, { bytesRead }, signal);
+  }
+  return bytesRead === 0 ? null : bytesRead;
+}
+
+async function readPiece(
+  file: OpenFile,
+  op: string,
+  p: Uint8Array,
+  from: number,
+  position: number | null,
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  const length = Math.min(p.length - from, signal === undefined ? LARGEST_PIECE : LARGEST_BOUNCE);
+  if (signal === undefined) {
+    return file.run<number>(op, (callback) => fs.read(file.fd, p, from, length, position, callback));
+  }
+  // A thread that hangs may still write to its memory after the caller has left.
+  const memory = new Uint8Array(length);
+  const work: Work<number> = (callback) => fs.read(file.fd, memory, 0, length, position, callback);
+  const n = await file.run<number>(op, work, { signal, abandonable: true });
+  p.set(n === length ? memory : memory.subarray(0, n), from);
+  return n;
+}

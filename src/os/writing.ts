@@ -1,0 +1,96 @@
+import fs from 'node:fs';
+import type { DescriptorStream } from './descriptor-stream.ts';
+import { PathError } from './errors.ts';
+import type { OpenFile } from './open-file.ts';
+import { LARGEST_PIECE, type Work } from './pool.ts';
+
+/** Writes while nobody else uses the position, and moves it by what was written. */
+export async function writeNext(
+  file: OpenFile,
+  buffers: readonly Uint8Array[],
+  length: number,
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  await file.lock.take('write', file.path, signal);
+  let before: number | null = null;
+  try {
+    if (file.inherited) file.lookAtInherited('write');
+    if (file.stream !== null) return await writeToStream(file.stream, buffers, 0, signal);
+    if (!file.appends && !file.inherited) before = await file.current('write');
+    const n = await writeFrom(file, 'write', buffers, length, before, signal);
+    if (n > 0) file.position = before === null ? null : before + n;
+    return n;
+  } catch (error) {
+    const failure = file.error('write', error, {}, signal);
+    const n = (failure as { bytesWritten?: number }).bytesWritten ?? 0;
+    const stream = error instanceof PathError && file.stream !== null ? null : file.streamAfter(error);
+    if (stream !== null) return await writeToStream(stream, withoutFirst(buffers, n), n, signal);
+    if (n > 0) file.position = before === null ? null : before + n;
+    throw failure;
+  } finally {
+    file.lock.give();
+  }
+}
+
+async function writeToStream(
+  stream: DescriptorStream,
+  buffers: readonly Uint8Array[],
+  before: number,
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  const p = buffers.length === 1 ? buffers[0]! : Buffer.concat(buffers);
+  return before + (await stream.write(p, signal));
+}
+
+/** Writes all from `position` on; null: where the kernel appends. */
+export async function writeFrom(
+  file: OpenFile,
+  op: string,
+  buffers: readonly Uint8Array[],
+  length: number,
+  position: number | null,
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  let bytesWritten = 0;
+  try {
+    let rest = buffers;
+    while (bytesWritten < length) {
+      const piece = firstBytes(rest, LARGEST_PIECE);
+      const at = position === null ? null : position + bytesWritten;
+      const work: Work<number> =
+        piece.length === 1
+          ? (callback) => fs.write(file.fd, piece[0]!, 0, piece[0]!.length, at, callback)
+          : (callback) => fs.writev(file.fd, piece, at, callback);
+      const n = await file.run<number>(op, work, { signal });
+      if (n === 0) throw new PathError('ERR_NO_PROGRESS', 'the kernel takes nothing', file.details(op));
+      bytesWritten += n;
+      if (bytesWritten < length) rest = withoutFirst(rest, n);
+    }
+    return bytesWritten;
+  } catch (error) {
+    throw file.error(op, error, { bytesWritten }, signal);
+  }
+}
+
+/** The arrays that hold the first `most` bytes; the last one cut where it is too long. */
+function firstBytes(buffers: readonly Uint8Array[], most: number): Uint8Array[] {
+  const part: Uint8Array[] = [];
+  let length = 0;
+  for (const p of buffers) {
+    if (p.length === 0) continue;
+    if (length + p.length > most) {
+      if (length < most) part.push(p.subarray(0, most - length));
+      break;
+    }
+    part.push(p);
+    length += p.length;
+  }
+  return part;
+}
+
+function withoutFirst(buffers: readonly Uint8Array[], count: number): Uint8Array[] {
+  const rest = buffers.slice();
+  while (rest.length > 0 && rest[0]!.length <= count) count -= rest.shift()!.length;
+  if (count > 0) rest[0] = rest[0]!.subarray(count);
+  return rest;
+}
