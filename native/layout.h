@@ -44,7 +44,7 @@ typedef struct {
 } completion_t;
 
 enum { K_RECEIVED = 1, K_READABLE, K_WRITABLE, K_ACCEPTED, K_CONNECTED, K_SEND_PARTIAL, K_SEND_FAILED, K_STREAMED,
-       K_STREAM_READABLE };
+       K_FETCH };
 
 /* A piece of an outbound chain in the slab. */
 typedef struct {
@@ -83,7 +83,7 @@ enum {
 	F_DIRTY = 1 << 8,    /* in the dirty list */
 	F_RETRYING = 1 << 9, /* in the retry list */
 	F_SENDING = 1 << 10, /* a thread sends a file, by a duplicate of the descriptor */
-	F_STREAM = 1 << 11,  /* receive whenever bytes are there, `want` at a time: until it is cleared, the end, or an error */
+	F_STREAM = 1 << 11,  /* receive whenever bytes are there, `want` at a time (-1: tell only): until it is cleared, the end, or an error */
 };
 
 #endif

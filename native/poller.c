@@ -74,12 +74,14 @@ static void receive(driver_t *driver, slot_t *slot)
 static void receive_stream(driver_t *driver, slot_t *slot)
 {
 	int32_t *header = driver->header;
-	if (slot->want > header[H_MAX_RECV]) {
-		/* Too much to stand beside what others receive: JavaScript receives when this one's turn has come. */
-		complete(driver, K_STREAM_READABLE, slot, 0, 0);
+	if (slot->want < 0) {
+		/* It has memory of its own for that, and fetches when its turn has come. */
+		complete(driver, K_FETCH, slot, 0, 0);
 		return;
 	}
 	int32_t most = slot->want > SMALLEST_RECV ? slot->want : SMALLEST_RECV;
+	if (most > header[H_MAX_RECV])
+		most = header[H_MAX_RECV];
 	int32_t offset = header[H_IN_OFFSET];
 	if (header[H_IN_LIMIT] - offset < most) {
 		retry_later(driver, slot);

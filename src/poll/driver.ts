@@ -62,7 +62,9 @@ export interface Driver {
   recv(slot: number, wanted: number): void;
   /**
    * The interest `stream`: on, `wanted` bytes at a time (a hint, which may change at any time), or off with 0.
-   * OP_STREAM's `result` and `offset` are those of `recv`.
+   * OP_STREAM's `result` and `offset` are those of `recv`. With the capability 'direct', and -1 as `wanted`, nothing
+   * is received: OP_FETCH tells that something is there, and within `complete` the receiver may take it by
+   * `tryReceiveInto` (at the end or an error it switches the stream off itself). What it leaves is told again.
    */
   stream(slot: number, wanted: number): void;
   /** Completes with 0 when a receive would find bytes, the end or an error. Consumes nothing. */
@@ -154,7 +156,8 @@ export type Op =
   | typeof OP_SHUTDOWN
   | typeof OP_CLOSE
   | typeof OP_TRANSFER
-  | typeof OP_STREAM;
+  | typeof OP_STREAM
+  | typeof OP_FETCH;
 
 export const OP_LISTEN = 1;
 export const OP_CONNECT = 2;
@@ -169,6 +172,7 @@ export const OP_CLOSE = 9;
 export const OP_TRANSFER = 10;
 /** What an interest `stream` brings. */
 export const OP_STREAM = 11;
+export const OP_FETCH = 12;
 
 /** What not every driver can do. A call that needs a missing one rejects with UnsupportedError. */
 export type Capability =

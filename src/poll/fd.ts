@@ -8,10 +8,12 @@ import {
   OP_CLOSE,
   OP_CONNECT,
   OP_DRAIN,
+  OP_FETCH,
   OP_LISTEN,
   OP_READABLE,
   OP_RECV,
   OP_SHUTDOWN,
+  OP_STREAM,
   OP_WRITABLE,
   type Op,
 } from './driver.ts';
@@ -43,6 +45,10 @@ export interface FDOwner {
   aborted(reason: unknown, bytesWritten: number): unknown;
   /** Makes a connection of an accepted slot. */
   accepted(slot: number): unknown;
+  /** What an interest `stream` brought, or `OP_FETCH`. */
+  streamed?(op: Op, result: number, offset: number): void;
+  /** The kernel refused what was outbound for good. */
+  broken?(errno: number): void;
 }
 
 /** How far a failed operation got. */
@@ -154,6 +160,10 @@ export class FD implements SlotOwner {
 
   completed(op: Op, result: number, offset: number, more: boolean): void {
     switch (op) {
+      case OP_STREAM:
+      case OP_FETCH:
+        this.owner.streamed!(op, result, offset);
+        break;
       case OP_RECV:
       case OP_READABLE:
       case OP_ACCEPT:
@@ -398,6 +408,7 @@ export class FD implements SlotOwner {
     rare.fault ??= { errno, bytesUnsent: 0, told: true };
     rare.fault.bytesUnsent += bytesUnsent;
     if (bytesUnsent > 0) rare.fault.told = false;
+    this.owner.broken?.(errno);
   }
 
   flush(signal: AbortSignal | undefined): Promise<void> {

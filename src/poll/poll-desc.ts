@@ -4,7 +4,7 @@ import { park } from '../runtime/park.ts';
 import { type Timer, timers } from '../runtime/timers.ts';
 import { traceOwner, tracing } from '../runtime/trace.ts';
 import { turnTick } from '../runtime/turns.ts';
-import { OP_DRAIN, type Op } from './driver.ts';
+import { OP_DRAIN, OP_STREAM, type Op } from './driver.ts';
 import { ECANCELED, FAILED_DEADLINE, type Failure } from './errno.ts';
 import type { FD } from './fd.ts';
 import { AbortLink, type Waiter } from './waiter.ts';
@@ -116,6 +116,14 @@ export class PollDesc {
     }
   }
 
+  /** An interest that outlives its waiters has brought something, or has ended. */
+  streamed(): void {
+    if (this.head === null) return;
+    this.release();
+    this.#state &= WRITING | LIMITED;
+    this.advance();
+  }
+
   /** Takes one waiter out of the queue, which settles it itself. */
   remove(waiter: Waiter): void {
     if (this.head === waiter) {
@@ -177,6 +185,12 @@ export class PollDesc {
 
   private cancel(): void {
     if (!this.busy || this.#state & CANCELLED) return;
+    if ((this.#state & OPERATION) === OP_STREAM) {
+      // An interest: nothing will complete.
+      this.release();
+      this.#state &= WRITING | LIMITED;
+      return;
+    }
     this.fd.poller.driver.cancel(this.fd.slot, (this.#state & OPERATION) as Op);
     this.#state |= CANCELLED;
   }

@@ -7,6 +7,7 @@ import {
   OP_CLOSE,
   OP_CONNECT,
   OP_DRAIN,
+  OP_FETCH,
   OP_LISTEN,
   OP_READABLE,
   OP_RECV,
@@ -30,6 +31,7 @@ const NAMES: Readonly<Record<number, string>> = {
   [OP_SHUTDOWN]: 'shutdown',
   [OP_CLOSE]: 'close',
   [OP_STREAM]: 'stream',
+  [OP_FETCH]: 'fetch',
 };
 /** At most one of these at a time. */
 const INBOUND: readonly Op[] = [OP_RECV, OP_READABLE, OP_ACCEPT];
@@ -54,6 +56,8 @@ export class CheckedDriver implements Driver, CompletionReceiver {
   #receiver!: CompletionReceiver;
   /** The call of the caller that is running. */
   #calling = '';
+  /** The slot that was told to fetch, while it is. */
+  #fetching = -1;
   /** A completion is being delivered: what the receiver then calls may not complete either. */
   #polling = false;
 
@@ -129,10 +133,11 @@ export class CheckedDriver implements Driver, CompletionReceiver {
 
   stream(slot: number, wanted: number): void {
     const state = this.#state(slot, 'stream');
-    if (!(wanted >= 0)) this.#violation(`a stream of ${wanted} bytes`);
-    if (state !== null && wanted > 0 && INBOUND.some((op) => state.inFlight.has(op)))
+    if (!(wanted >= 0) && !(wanted === -1 && this.capabilities.has('direct')))
+      this.#violation(`a stream of ${wanted} bytes`);
+    if (state !== null && wanted !== 0 && INBOUND.some((op) => state.inFlight.has(op)))
       this.#violation(`stream of slot ${slot} beside ${[...state.inFlight].map((op) => NAMES[op])}`);
-    if (state !== null && wanted > 0) state.stream = 'on';
+    if (state !== null && wanted !== 0) state.stream = 'on';
     else if (state?.stream === 'on') state.stream = 'left';
     this.#call('stream', () => this.#driver.stream(slot, wanted));
   }
@@ -310,6 +315,9 @@ export class CheckedDriver implements Driver, CompletionReceiver {
       if (state.inFlight.size > 0 || state.shutdowns.length > 0)
         this.#violation(`${what} is not the last one`);
       this.#slots.delete(slot);
+    } else if (op === OP_FETCH) {
+      if (state.stream === 'off') this.#violation(`${what}, which is not on`);
+      this.#fetching = slot;
     } else if (op === OP_STREAM) {
       if (state.stream === 'off') this.#violation(`${what}, which is not on`);
       if (more !== result > 0) this.#violation(`${what}: ${result} with more: ${more}`);
@@ -322,11 +330,13 @@ export class CheckedDriver implements Driver, CompletionReceiver {
     if (
       more &&
       op !== OP_STREAM &&
+      op !== OP_FETCH &&
       !(this.capabilities.has('multishot') && (op === OP_RECV || op === OP_ACCEPT))
     ) {
       this.#violation(`${what} with more`);
     }
     this.#receiver.complete(op, slot, generation, result, offset, more);
+    this.#fetching = -1;
   }
 
   fault(slot: number, generation: number, errno: number, bytesUnsent: number): void {
@@ -374,7 +384,8 @@ export class CheckedDriver implements Driver, CompletionReceiver {
   /** A receive past one that is in flight would reorder bytes. */
   #noneInFlight(slot: number, call: string): void {
     const state = this.#state(slot, call);
-    if (state?.stream === 'on') this.#violation(`${call} of slot ${slot} beside its stream`);
+    if (state?.stream === 'on' && this.#fetching !== slot)
+      this.#violation(`${call} of slot ${slot} beside its stream`);
     if (state !== null && INBOUND.some((op) => state.inFlight.has(op))) {
       this.#violation(`${call} of slot ${slot} beside ${[...state.inFlight].map((op) => NAMES[op])}`);
     }

@@ -7,6 +7,7 @@ import {
   OP_CLOSE,
   OP_CONNECT,
   OP_DRAIN,
+  OP_FETCH,
   OP_LISTEN,
   OP_READABLE,
   OP_RECV,
@@ -229,8 +230,10 @@ export class FakeDriver implements Driver {
   }
 
   stream(slot: number, wanted: number): void {
-    if (wanted > 0) this.#begin(slot, OP_STREAM, wanted);
-    else this.#sockets[slot]!.ops.delete(OP_STREAM);
+    const { ops } = this.#sockets[slot]!;
+    ops.delete(OP_STREAM);
+    ops.delete(OP_FETCH);
+    if (wanted !== 0) this.#begin(slot, wanted > 0 ? OP_STREAM : OP_FETCH, wanted);
   }
 
   pollers(): number {
@@ -254,6 +257,7 @@ export class FakeDriver implements Driver {
     socket.chain.clear();
     socket.pendingFault = null;
     socket.ops.delete(OP_STREAM);
+    socket.ops.delete(OP_FETCH);
     for (const inFlight of socket.ops.values()) inFlight.cancelled = true;
     socket.closing = true;
   }
@@ -431,6 +435,7 @@ export class FakeDriver implements Driver {
     switch (op) {
       case OP_RECV:
       case OP_STREAM:
+      case OP_FETCH:
       case OP_READABLE:
         return this.#findsSomething(socket);
       case OP_ACCEPT:
@@ -471,7 +476,11 @@ export class FakeDriver implements Driver {
     }
     const shots = (op === OP_RECV || op === OP_ACCEPT) && this.#options.multishot && !inFlight.cancelled;
     const more =
-      op === OP_STREAM ? result > 0 : shots && (op === OP_ACCEPT || result > 0) && this.#choose(5) !== 0;
+      op === OP_FETCH
+        ? true
+        : op === OP_STREAM
+          ? result > 0
+          : shots && (op === OP_ACCEPT || result > 0) && this.#choose(5) !== 0;
     if (!more) socket.ops.delete(op);
     this.#receiver.complete(op, slot, generation, result, offset, more);
     // Theirs only until `complete` returned.

@@ -33,7 +33,6 @@ export function chooseDriver(): Driver {
       inbound: 1 << 20,
       outbound: 1 << 20,
       maxRecv: 16 * 1024,
-      streamed: 1 << 18,
     });
   }
   if (choice.degraded && oncePerProcess()) {

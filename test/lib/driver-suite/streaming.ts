@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { constants } from 'node:os';
 import { setTimeout as later } from 'node:timers/promises';
-import { OP_STREAM } from '#dist/poll/driver.js';
+import { OP_FETCH, OP_STREAM } from '#dist/poll/driver.js';
 import { pattern, sameBytes } from '../bytes.ts';
 import { streamBytes } from '../stream.ts';
 import { turns, until } from '../waiting.ts';
@@ -69,7 +69,32 @@ export const streaming: Rows = (row) => {
     }
   });
 
-  for (const wanted of [100, 16_384, 200_000]) {
+  row('fetched: told that something is there, again while something is left', ['direct'], async (rig) => {
+    const [a, b] = await rig.pair();
+    const most = 300_000;
+    const p = new Uint8Array(50_000);
+    const parts: Uint8Array[] = [];
+    let total = 0;
+    rig.onComplete = ({ op, slot }) => {
+      if (op !== OP_FETCH || slot !== b) return;
+      // Now and then it does not feel like it.
+      if (parts.length % 5 === 4 && Math.random() < 0.5) return;
+      const count = rig.driver.tryReceiveInto(b, p, 0, p.length);
+      if (count < 0) return;
+      parts.push(p.slice(0, count));
+      total += count;
+    };
+    rig.driver.stream(b, -1);
+    for (let sent = 0; sent < most; sent += 10_000) {
+      rig.send(a, streamBytes(1, sent, sent + 10_000));
+      if (rig.driver.outboundLength(a) > 50_000) await rig.drain(a, 20_000);
+    }
+    await until(() => total >= most, 'all bytes', 20_000);
+    rig.driver.stream(b, 0);
+    sameBytes(new Uint8Array(Buffer.concat(parts)), streamBytes(1, 0, most));
+  });
+
+  for (const wanted of [100, 16_384]) {
     row(`many bytes in order, ${wanted} wanted at a time`, [], async (rig) => {
       const [a, b] = await rig.pair();
       const most = 400_000;

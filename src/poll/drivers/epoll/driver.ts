@@ -8,6 +8,7 @@ import {
   OP_CLOSE,
   OP_CONNECT,
   OP_DRAIN,
+  OP_FETCH,
   OP_LISTEN,
   OP_READABLE,
   OP_RECV,
@@ -50,11 +51,11 @@ import {
   H_UNSENT,
   K_ACCEPTED,
   K_CONNECTED,
+  K_FETCH,
   K_READABLE,
   K_RECEIVED,
   K_SEND_FAILED,
   K_SEND_PARTIAL,
-  K_STREAM_READABLE,
   K_STREAMED,
   K_WRITABLE,
   S_FLAGS,
@@ -423,8 +424,8 @@ export class EpollDriver implements Driver {
         case K_STREAMED:
           receiver.complete(OP_STREAM, slot, generation, result, offset, result > 0);
           break;
-        case K_STREAM_READABLE:
-          this.#streamLarge(slot, generation);
+        case K_FETCH:
+          this.#fetch(slot, generation);
           break;
         case K_READABLE:
           receiver.complete(OP_READABLE, slot, generation, result, 0, false);
@@ -491,17 +492,14 @@ export class EpollDriver implements Driver {
     if (received !== -EAGAIN) this.#completeWanted(slot, F_WANT_RECV, OP_RECV, received, this.receivedAt);
   }
 
-  /** One large receive of a stream, into memory that all of these share: hot when the next one comes. */
-  #streamLarge(slot: number, generation: number): void {
+  /** Who is told to fetch may leave something: no event will tell of it again. */
+  #fetch(slot: number, generation: number): void {
+    this.#receiver.complete(OP_FETCH, slot, generation, 0, 0, true);
     const words = this.#words;
     const base = this.#base(slot);
-    if (words[base + S_GENERATION] !== generation || !(words[base + S_FLAGS]! & F_STREAM)) return;
-    const { streamStart, streamSize } = this.#memory;
-    const received = this.#native.receive(slot, streamStart, Math.min(words[base + S_WANT]!, streamSize));
-    if (received === -EAGAIN) return;
-    if (received <= 0) words[base + S_FLAGS]! &= ~F_STREAM;
-    else if (words[base + S_FLAGS]! & F_READABLE) this.#native.retry(slot);
-    this.#receiver.complete(OP_STREAM, slot, generation, received, streamStart, received > 0);
+    const left = F_STREAM | F_READABLE;
+    if (words[base + S_GENERATION] === generation && (words[base + S_FLAGS]! & left) === left)
+      this.#native.retry(slot);
   }
 
   #peekNow(slot: number): void {

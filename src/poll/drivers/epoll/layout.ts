@@ -38,7 +38,7 @@ export const K_CONNECTED = 5;
 export const K_SEND_PARTIAL = 6;
 export const K_SEND_FAILED = 7;
 export const K_STREAMED = 8;
-export const K_STREAM_READABLE = 9;
+export const K_FETCH = 9;
 
 export const SEGMENT_SIZE = 4;
 export const G_OFFSET = 0;
@@ -77,8 +77,6 @@ export interface Sizes {
   readonly outbound: number;
   /** Bytes that one receive may bring at most. */
   readonly maxRecv: number;
-  /** Bytes that one receive of a stream may bring that asks for more than that. Default: no more than that. */
-  readonly streamed?: number;
 }
 
 const COMPLETIONS = 4096;
@@ -99,9 +97,6 @@ export class SharedMemory {
   readonly inStart: number;
   readonly outStart: number;
   readonly outLimit: number;
-  /** Where a stream receives that asks for more than `maxRecv`, whichever has its turn. */
-  readonly streamStart: number;
-  readonly streamSize: number;
 
   constructor(sizes: Sizes) {
     this.slotCount = (sizes.slots + 15) & ~15;
@@ -111,9 +106,7 @@ export class SharedMemory {
     this.outStart = this.inStart + sizes.inbound;
     this.outLimit = this.outStart + sizes.outbound;
     this.words = new Int32Array(this.slots + this.slotCount * SLOT_SIZE);
-    this.streamStart = this.outLimit;
-    this.streamSize = sizes.streamed ?? sizes.maxRecv;
-    this.slab = new Uint8Array(this.streamStart + this.streamSize);
+    this.slab = new Uint8Array(this.outLimit);
     const words = this.words;
     words[H_VERSION] = LAYOUT_VERSION;
     words[H_SLOTS] = this.slotCount;
