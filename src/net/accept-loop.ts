@@ -64,20 +64,26 @@ export abstract class AcceptLoop<C extends Conn> implements Listener<C> {
   async serve(fn: Handler<C>): Promise<void> {
     if (typeof fn !== 'function') throw new TypeError(`serve: expected a function, got ${typeof fn}`);
     const origin = originOf(fn, this.serve);
-    for (let conn = await this.#acceptNext(); conn !== null; conn = await this.#acceptNext()) {
+    const accept = () => this.accept();
+    for (let conn = await this.acceptNext(accept); conn !== null; conn = await this.acceptNext(accept)) {
       new ServingGoroutine(origin, conn).start(fn as (...args: never[]) => unknown, [conn]);
     }
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<C, void, undefined> {
-    for (let conn = await this.#acceptNext(); conn !== null; conn = await this.#acceptNext()) yield conn;
+    const accept = () => this.accept();
+    for (let conn = await this.acceptNext(accept); conn !== null; conn = await this.acceptNext(accept))
+      yield conn;
   }
 
-  /** The next connection, whatever passes by itself; null once we are closed. */
-  async #acceptNext(): Promise<C | null> {
+  /**
+   * What `accept` gives, whatever passes by itself; null once we are closed.
+   * @internal
+   */
+  async acceptNext<T>(accept: () => Promise<T>): Promise<T | null> {
     for (let pause = FIRST_PAUSE; ; pause = Math.min(2 * pause, LONGEST_PAUSE)) {
       try {
-        return await this.accept();
+        return await accept();
       } catch (error) {
         if (error instanceof ClosedError) return null;
         if (!(error instanceof OpError) || !TEMPORARY.has(error.code)) throw error;

@@ -16,11 +16,27 @@ import type { CallOptions, Conn } from './conn.ts';
 import { instantIn, instantOf } from './deadlines.ts';
 import { ClosedError, OpError, operationError, UnsupportedError } from './errors.ts';
 import { type ConnSettings, type KeepAlive, setKeepAlive, setOption } from './options.ts';
+import type { ConnFamily } from './slot-listener.ts';
 
 /** Linger times beyond this the kernel does not take. */
 const LONGEST_LINGER = 32_767;
 /** What a peer that has gone makes of `close`: no news for `await using`. */
 const PEER_GONE = new Set(['ECONNRESET', 'EPIPE', 'ENOTCONN', 'ETIMEDOUT']);
+
+function addressOf(poller: Poller, slot: number, which: 'localAddress' | 'remoteAddress'): TCPAddr {
+  const address = poller.driver[which](slot);
+  return address === null ? new TCPAddr('0.0.0.0', 0) : new TCPAddr(address.host, address.port);
+}
+
+/** TCP connections that somebody else makes of slots. `local`: the address of all of them, where it is one. */
+export function tcpFamily(settings: ConnSettings, local: TCPAddr | null): ConnFamily {
+  return {
+    network: 'tcp',
+    settings,
+    localAddr: (poller, slot) => local ?? addressOf(poller, slot, 'localAddress'),
+    remoteAddr: (poller, slot) => addressOf(poller, slot, 'remoteAddress'),
+  };
+}
 
 /**
  * A TCP connection. Go: `net.TCPConn`. See Conn for the rules that all connections share.
@@ -246,8 +262,7 @@ export class TCPConn implements Conn, ReaderFrom, FDOwner {
   }
 
   private address(which: 'localAddress' | 'remoteAddress'): TCPAddr {
-    const address = this.#fd.closed ? null : this.#fd.poller.driver[which](this.#fd.slot);
-    return address === null ? new TCPAddr('0.0.0.0', 0) : new TCPAddr(address.host, address.port);
+    return this.#fd.closed ? new TCPAddr('0.0.0.0', 0) : addressOf(this.#fd.poller, this.#fd.slot, which);
   }
 
   private keepAddresses(): void {

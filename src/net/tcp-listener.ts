@@ -5,7 +5,8 @@ import type { CallOptions } from './conn.ts';
 import { instantOf } from './deadlines.ts';
 import { type OpError, operationError } from './errors.ts';
 import type { ConnSettings } from './options.ts';
-import { TCPConn } from './tcp-conn.ts';
+import type { ConnFamily } from './slot-listener.ts';
+import { TCPConn, tcpFamily } from './tcp-conn.ts';
 
 /**
  * A TCP listener. Go: `net.TCPListener`.
@@ -37,6 +38,11 @@ export class TCPListener extends AcceptLoop<TCPConn> implements FDOwner {
   /** @internal */
   get fd(): FD {
     return this.#fd;
+  }
+
+  /** @internal */
+  get family(): ConnFamily {
+    return tcpFamily(this.#settings, this.addr.isWildcard ? null : this.addr);
   }
 
   get addr(): TCPAddr {

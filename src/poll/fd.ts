@@ -37,14 +37,18 @@ import type { TransferWaiter } from './transfer-waiter.ts';
 import type { Waiter } from './waiter.ts';
 import { CloseWaiter, ConnectWaiter, DrainWaiter, WriteWaiter } from './write-waiters.ts';
 
+/** Whose an accepted slot is from now on. */
+export interface SlotTaker {
+  /** Makes a connection of an accepted slot. */
+  accepted(slot: number): unknown;
+}
+
 /** What an FD asks of the connection or listener above it. */
-export interface FDOwner {
+export interface FDOwner extends SlotTaker {
   /** The error of a failed operation, with network and addresses. */
   error(op: string, failure: Failure, counts?: Counts): Error;
   /** What an aborted write rejects with: the signal's reason, unless bytes have gone already. */
   aborted(reason: unknown, bytesWritten: number): unknown;
-  /** Makes a connection of an accepted slot. */
-  accepted(slot: number): unknown;
   /** What an interest `stream` brought, or `OP_FETCH`. */
   streamed?(op: Op, result: number, offset: number): void;
   /** The kernel refused what was outbound for good. */
@@ -282,19 +286,20 @@ export class FD implements SlotOwner {
     return this.reading.park(new ListenWaiter(), undefined);
   }
 
-  accept(signal: AbortSignal | undefined): Promise<unknown> {
+  /** `maker` makes a connection of the slot. */
+  accept(signal: AbortSignal | undefined, maker: SlotTaker = this.owner): Promise<unknown> {
     if (signal?.aborted) return Promise.reject(abortReason(signal));
     if (this.reading.head === null) {
       const failure = this.readFailure();
       if (failure !== FAILED_NOT) return Promise.reject(this.owner.error('accept', failure));
       const result = this.acceptNow();
       if (result >= 0) {
-        const conn = this.owner.accepted(result);
+        const conn = maker.accepted(result);
         return settled(0).then(() => conn);
       }
       if (result !== -EAGAIN) return Promise.reject(this.owner.error('accept', -result));
     }
-    return this.reading.park(new AcceptWaiter(), signal);
+    return this.reading.park(new AcceptWaiter(maker), signal);
   }
 
   acceptNow(): number {

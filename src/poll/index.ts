@@ -15,7 +15,7 @@ export type {
 } from './driver.ts';
 export { type DriverChoice, DriverError, type DriverName, driverChoice } from './drivers/choice.ts';
 export * from './errno.ts';
-export { type Counts, FD, type FDOwner } from './fd.ts';
+export { type Counts, FD, type FDOwner, type SlotTaker } from './fd.ts';
 export { Poller, type SlotOwner } from './poller.ts';
 export {
   type FileSource,

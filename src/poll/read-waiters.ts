@@ -1,6 +1,6 @@
 import { OP_ACCEPT, OP_LISTEN, OP_READABLE, OP_RECV, type Op } from './driver.ts';
 import { EAGAIN, FAILED_CLOSED, FAILED_DETACHED, FAILED_NOT, type Failure } from './errno.ts';
-import type { FD } from './fd.ts';
+import type { FD, SlotTaker } from './fd.ts';
 import { DIRECT_SIZE } from './limits.ts';
 import { Waiter } from './waiter.ts';
 
@@ -135,6 +135,12 @@ export class ReadableWaiter extends Waiter {
 /** A parked `accept`. */
 export class AcceptWaiter extends Waiter {
   declare resolve: (value: unknown) => void;
+  readonly #maker: SlotTaker;
+
+  constructor(maker: SlotTaker) {
+    super();
+    this.#maker = maker;
+  }
 
   attempt(fd: FD): boolean {
     const failure = fd.readFailure();
@@ -165,7 +171,7 @@ export class AcceptWaiter extends Waiter {
   private settle(fd: FD, result: number): boolean {
     if (result === -EAGAIN) return false;
     if (result < 0) this.fail(fd, -result);
-    else this.resolve(fd.owner.accepted(result));
+    else this.resolve(this.#maker.accepted(result));
     return true;
   }
 }
