@@ -65,6 +65,10 @@ extern const size_t descriptor_function_count;
 extern const napi_property_descriptor file_functions[];
 extern const size_t file_function_count;
 
+/* vector.c: many buffers at once. */
+extern const napi_property_descriptor vector_functions[];
+extern const size_t vector_function_count;
+
 /* poller.c: the tight loops. */
 void collect(driver_t *driver, poller_set_t *set);
 void flush(driver_t *driver);

@@ -214,6 +214,7 @@ NAPI_MODULE_INIT()
 	napi_define_properties(env, exports, sizeof functions / sizeof *functions, functions);
 	napi_define_properties(env, exports, descriptor_function_count, descriptor_functions);
 	napi_define_properties(env, exports, file_function_count, file_functions);
+	napi_define_properties(env, exports, vector_function_count, vector_functions);
 	napi_create_int32(env, LAYOUT_VERSION, &version);
 	napi_set_named_property(env, exports, "layoutVersion", version);
 	return exports;

@@ -35,7 +35,7 @@
  * (`outboundLength`) and learns of progress by `drain`. When the kernel refuses for good, the chain is dropped and
  * `fault` is called once with the errno and the bytes that never went; a `drain` in flight completes with it, too.
  *
- * **Synchronous attempts.** `tryAccept`, `tryReceive`, `tryReceiveInto`, `trySend`, `flushNow` and `poll` exist for
+ * **Synchronous attempts.** `tryAccept`, `tryReceive`, `tryReceiveInto`, `trySend`, `trySendVector`, `flushNow` and `poll` exist for
  * speed. A driver that cannot do one answers `-EAGAIN` (`poll`: false), and the caller parks.
  *
  * **The event loop.** Operations in flight alone keep nothing alive: `hold` and `release` count the reasons to stay.
@@ -94,6 +94,12 @@ export interface Driver {
   tryReceiveInto(slot: number, p: Uint8Array, from: number, to: number): number;
   /** Sends straight from `p`; only while nothing is outbound. */
   trySend(slot: number, p: Uint8Array, from: number, to: number): number;
+  /**
+   * The same for `buffers[first]` from byte `from` on and all buffers behind it, in one system call and without a
+   * copy: how many bytes went, 0 when there are none, or a negated errno. Takes at most 1024 buffers that are not
+   * empty; a count that ends exactly behind these says nothing about the rest.
+   */
+  trySendVector(slot: number, buffers: readonly Uint8Array[], first: number, from: number): number;
 
   /** Copies `p[from, to)` behind the chain. */
   stage(slot: number, p: Uint8Array, from: number, to: number): void;
@@ -176,7 +182,7 @@ export const OP_FETCH = 12;
 
 /** What not every driver can do. A call that needs a missing one rejects with UnsupportedError. */
 export type Capability =
-  /** `tryReceiveInto` and `trySend` move bytes without a detour through the slab. */
+  /** `tryReceiveInto`, `trySend` and `trySendVector` move bytes without a detour through the slab. */
   | 'direct'
   /** `poll` works: a stalled loop can look once more before it lets a deadline strike. */
   | 'poll'

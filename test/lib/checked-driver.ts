@@ -225,6 +225,18 @@ export class CheckedDriver implements Driver, CompletionReceiver {
     return this.#call('trySend', () => this.#driver.trySend(slot, p, from, to));
   }
 
+  trySendVector(slot: number, buffers: readonly Uint8Array[], first: number, from: number): number {
+    this.#state(slot, 'trySendVector');
+    if (this.#driver.outboundLength(slot) > 0)
+      this.#violation(`trySendVector of slot ${slot} past its chain`);
+    if (first > 0 ? first >= buffers.length && from > 0 : from > (buffers[0]?.length ?? 0))
+      this.#violation(`trySendVector from byte ${from} of buffer ${first} of ${buffers.length}`);
+    const sent = this.#call('trySendVector', () => this.#driver.trySendVector(slot, buffers, first, from));
+    const length = buffers.slice(first).reduce((sum, { length }) => sum + length, -from);
+    if (sent > length) this.#violation(`trySendVector sent ${sent} of ${length} bytes`);
+    return sent;
+  }
+
   sendFile(
     slot: number,
     file: number,

@@ -317,6 +317,11 @@ export class FakeDriver implements Driver {
     return count;
   }
 
+  trySendVector(slot: number, buffers: readonly Uint8Array[], first: number, from: number): number {
+    const bytes = Buffer.concat(buffers.slice(first)).subarray(from);
+    return bytes.length === 0 ? 0 : this.trySend(slot, bytes, 0, bytes.length);
+  }
+
   stage(slot: number, p: Uint8Array, from: number, to: number): void {
     this.#sockets[slot]!.chain.push(p.subarray(from, to));
   }

@@ -200,6 +200,52 @@ export const attempts: Rows = (row) => {
     },
   );
 
+  row(
+    'trySendVector beside trySend: a count or -EAGAIN, in order, empty buffers among them, from any byte',
+    [],
+    async (rig) => {
+      const [a, b] = await rig.pair();
+      const total = 300_000;
+      const received = rig.receive(b, total);
+      for (let sent = 0, i = 0; sent < total; i++) {
+        const bytes = streamBytes(3, sent, Math.min(total, sent + [7, 20_000, 2500][i % 3]!));
+        const buffers: Uint8Array[] = [pattern(i % 2)];
+        for (let at = 0, size = 0; at < bytes.length; at += size, size = (size * 3 + 1) % 997)
+          buffers.push(bytes.slice(at, Math.min(bytes.length, at + size)));
+        const from = i % 2;
+        const count =
+          rig.driver.outboundLength(a) === 0 ? rig.driver.trySendVector(a, buffers, 0, from) : -EAGAIN;
+        assert.ok(count === -EAGAIN || (count > 0 && count <= bytes.length), String(count));
+        if (count === -EAGAIN) rig.send(a, bytes);
+        for (const buffer of buffers) buffer.fill(0xee);
+        sent += count === -EAGAIN ? bytes.length : count;
+        if (i % 4 === 0) await rig.drain(a);
+      }
+      sameBytes(await received, streamBytes(3, 0, total));
+      const none = rig.driver.trySendVector(a, [new Uint8Array(0)], 0, 0);
+      assert.ok(none === 0 || none === -EAGAIN, String(none));
+    },
+  );
+
+  row(
+    'trySendVector: from the middle of a list, no more than the system takes at a time',
+    ['direct', 'sockets'],
+    async (rig) => {
+      const [a, b] = await rig.pair();
+      const bytes = pattern(3000);
+      const buffers = Array.from(bytes, (_, i) => bytes.subarray(i, i + 1));
+      assert.equal(rig.driver.trySendVector(a, buffers, 0, 0), 1024);
+      assert.equal(rig.driver.trySendVector(a, buffers, 1024, 0), 1024);
+      assert.equal(rig.driver.trySendVector(a, [bytes, ...buffers], 1, 0), 1024);
+      assert.equal(rig.driver.trySendVector(a, buffers, 2990, 1), 9);
+      assert.equal(rig.driver.trySendVector(a, buffers, 3000, 0), 0);
+      sameBytes(
+        await rig.receive(b, 3081),
+        concat([bytes.subarray(0, 2048), bytes.subarray(0, 1024), bytes.subarray(2991)]),
+      );
+    },
+  );
+
   row('trySend to a peer that has reset: an errno or -EAGAIN, never more', ['sockets'], async (rig) => {
     await withRawPeers(rig, async (slot, raw) => {
       raw.resetAndDestroy();

@@ -266,6 +266,10 @@ export class EpollDriver implements Driver {
     return this.#native.send(slot, p, from, to);
   }
 
+  trySendVector(slot: number, buffers: readonly Uint8Array[], first: number, from: number): number {
+    return this.#native.sendVector(slot, buffers, first, from);
+  }
+
   sendFile(
     slot: number,
     file: number,

@@ -20,6 +20,7 @@ export interface Native {
   receiveInto(slot: number, p: Uint8Array, from: number, to: number): number;
   peek(slot: number): number;
   send(slot: number, p: Uint8Array, from: number, to: number): number;
+  sendVector(slot: number, buffers: readonly Uint8Array[], first: number, from: number): number;
   flushSlot(slot: number): number;
   shutdown(slot: number, how: number): number;
   assign(slot: number, set: number): number;

@@ -232,6 +232,10 @@ export class PortableDriver implements Driver {
     return -EAGAIN;
   }
 
+  trySendVector(): number {
+    return -EAGAIN;
+  }
+
   poll(): boolean {
     return false;
   }
