@@ -46,6 +46,7 @@ typedef struct driver {
 	int32_t slots_used; /* slots ever handed out: the rest of the table was never touched */
 	int32_t *retry;     /* slots with a parked reader that the slab had no room for */
 	int32_t retries;
+	struct datagrams *datagrams; /* once there is a datagram socket */
 	struct epoll_event events[EVENT_BATCH];
 } driver_t;
 
@@ -68,6 +69,11 @@ extern const size_t file_function_count;
 /* vector.c: many buffers at once. */
 extern const napi_property_descriptor vector_functions[];
 extern const size_t vector_function_count;
+
+/* datagram.c: sockets whose messages have bounds. */
+void datagrams_free(struct datagrams *datagrams);
+extern const napi_property_descriptor datagram_functions[];
+extern const size_t datagram_function_count;
 
 /* poller.c: the tight loops. */
 void collect(driver_t *driver, poller_set_t *set);

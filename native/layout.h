@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-enum { LAYOUT_VERSION = 8 };
+enum { LAYOUT_VERSION = 9 };
 
 /* The header. JavaScript fills in the first six before init; the rest changes all the time. */
 enum {
@@ -68,7 +68,7 @@ typedef struct {
 	int32_t peer_scope;
 	int32_t peer_address[4];
 	int32_t set;         /* the poller set that its events come from */
-	int32_t reserved;
+	int32_t domain;      /* of a datagram socket: its address family */
 } slot_t;
 
 enum {
@@ -84,6 +84,7 @@ enum {
 	F_RETRYING = 1 << 9, /* in the retry list */
 	F_SENDING = 1 << 10, /* a thread sends a file, by a duplicate of the descriptor */
 	F_STREAM = 1 << 11,  /* receive whenever bytes are there, `want` at a time (-1: tell only): until it is cleared, the end, or an error */
+	F_DATAGRAM = 1 << 12,
 };
 
 #endif

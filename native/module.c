@@ -16,6 +16,7 @@ static void free_driver(driver_t *driver)
 	free(driver->prepare);
 	free(driver->idle);
 	free(driver->retry);
+	datagrams_free(driver->datagrams);
 	free(driver);
 	napi_remove_async_cleanup_hook(cleanup);
 }
@@ -215,6 +216,7 @@ NAPI_MODULE_INIT()
 	napi_define_properties(env, exports, descriptor_function_count, descriptor_functions);
 	napi_define_properties(env, exports, file_function_count, file_functions);
 	napi_define_properties(env, exports, vector_function_count, vector_functions);
+	napi_define_properties(env, exports, datagram_function_count, datagram_functions);
 	napi_create_int32(env, LAYOUT_VERSION, &version);
 	napi_set_named_property(env, exports, "layoutVersion", version);
 	return exports;

@@ -1,7 +1,11 @@
 import type { CallOptions } from './conn.ts';
-import { Dialer, type DialerOptions } from './dialer.ts';
+import { type DialPacketOptions, dialUDP, dialUnixgram } from './dial-packet.ts';
+import { Dialer, type DialerOptions, resolverOf } from './dialer.ts';
 import type { TCPNetwork } from './listen.ts';
+import { isUDP, type UDPNetwork } from './listen-packet.ts';
 import type { TCPConn } from './tcp-conn.ts';
+import type { UDPConn } from './udp-conn.ts';
+import type { UnixgramConn } from './unixgram-conn.ts';
 
 /** Options of `dial`. */
 export interface DialOptions extends DialerOptions, CallOptions {}
@@ -12,6 +16,9 @@ const plain = new Dialer();
 /**
  * Connects to `address`, 'host:port'. An empty or unspecified host means this machine; a port may be the name of a
  * service. A name is looked up, and its addresses race: see `Dialer`.
+ *
+ * 'udp', 'udp4', 'udp6' and 'unixgram' open a datagram socket whose peer is `address`: of the options `signal`,
+ * `timeout`, `resolver` and `localAddress` count, and the sizes of the kernel's buffers.
  *
  * @throws DialError when several addresses were tried and all failed, OpError (`ECONNREFUSED`...) when it was one,
  * DeadlineExceededError when `timeout` has passed, DNSError, AddrError, or the signal's reason: as rejections.
@@ -25,7 +32,24 @@ const plain = new Dialer();
  * await conn.close();
  * ```
  */
-export async function dial(network: TCPNetwork, address: string, options?: DialOptions): Promise<TCPConn> {
+export function dial(network: TCPNetwork, address: string, options?: DialOptions): Promise<TCPConn>;
+export function dial(
+  network: UDPNetwork,
+  address: string,
+  options?: DialOptions & DialPacketOptions,
+): Promise<UDPConn>;
+export function dial(
+  network: 'unixgram',
+  address: string,
+  options?: DialPacketOptions,
+): Promise<UnixgramConn>;
+export async function dial(
+  network: TCPNetwork | UDPNetwork | 'unixgram',
+  address: string,
+  options?: DialOptions & DialPacketOptions,
+): Promise<TCPConn | UDPConn | UnixgramConn> {
+  if (isUDP(network)) return dialUDP(network, address, options ?? {}, resolverOf(options?.resolver));
+  if (network === 'unixgram') return dialUnixgram(address, options ?? {});
   if (options === undefined) return plain.dial(network, address);
   return new Dialer(options).dial(network, address, options);
 }

@@ -44,7 +44,8 @@ const familyOf = (address: string): 4 | 6 => (isIPv6(address) ? 6 : 4);
 
 let caresResolver: Resolver | null = null;
 
-function resolverOf(resolver: DialerOptions['resolver']): Resolver {
+/** @internal */
+export function resolverOf(resolver: DialerOptions['resolver']): Resolver {
   if (resolver === undefined || resolver === 'system') return defaultResolver;
   if (resolver === 'c-ares') {
     caresResolver ??= new Resolver({ kind: 'c-ares' });

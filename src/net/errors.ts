@@ -22,6 +22,7 @@ export interface OpDetails {
   cause?: unknown;
   bytesWritten?: number;
   bytesUnsent?: number;
+  datagramsSent?: number;
 }
 
 /**
@@ -56,6 +57,9 @@ export class OpError extends IOError {
   /** How many bytes that earlier writes had handed over never went. */
   readonly bytesUnsent: number | undefined;
 
+  /** Of a failed `sendBatch`: how many of its datagrams the kernel has taken. */
+  readonly datagramsSent: number | undefined;
+
   constructor(code: string, reason: string, details: OpDetails) {
     const { op, net, source = null, addr = null } = details;
     const ends =
@@ -69,6 +73,7 @@ export class OpError extends IOError {
     this.syscall = details.syscall;
     this.bytesWritten = details.bytesWritten;
     this.bytesUnsent = details.bytesUnsent;
+    this.datagramsSent = details.datagramsSent;
   }
 
   /** Whether time ran out: a deadline of ours, or the kernel's patience with the peer. */

@@ -1,6 +1,7 @@
 export { type Addr, TCPAddr } from './addr.ts';
 export type { CallOptions, Conn } from './conn.ts';
 export { type DialOptions, dial } from './dial.ts';
+export type { DialPacketOptions } from './dial-packet.ts';
 export { Dialer, type DialerOptions } from './dialer.ts';
 export {
   AddrError,
@@ -14,8 +15,15 @@ export {
 export { joinHostPort, splitHostPort } from './host-port.ts';
 export { limitListener } from './limit-listener.ts';
 export { type ListenOptions, listen, type TCPNetwork } from './listen.ts';
+export {
+  type ListenPacketOptions,
+  listenPacket,
+  type PacketOptions,
+  type UDPNetwork,
+} from './listen-packet.ts';
 export type { Listener } from './listener.ts';
 export type { KeepAlive, TCPOptions } from './options.ts';
+export type { ConnectedPacketConn, Datagram, PacketConn } from './packet-conn.ts';
 export { pipe } from './pipe.ts';
 export {
   type ProxyHeader,
@@ -41,3 +49,7 @@ export {
 export { type ConnHandler, Serving, type ShutdownOptions, startServing } from './serving.ts';
 export { TCPConn } from './tcp-conn.ts';
 export { TCPListener } from './tcp-listener.ts';
+export { UDPAddr } from './udp-addr.ts';
+export { type GroupOptions, UDPConn } from './udp-conn.ts';
+export { UnixAddr } from './unix-addr.ts';
+export { UnixgramConn } from './unixgram-conn.ts';

@@ -1,12 +1,11 @@
 import { readFileSync } from 'node:fs';
-import { isIP, isIPv6 } from 'node:net';
 import { checkCount } from '../io/arguments.ts';
 import { type ListenSocketOptions, type Poller, threadPoller } from '../poll/index.ts';
 import { TCPAddr } from './addr.ts';
-import { AddrError, OpError, operationError, UnsupportedError } from './errors.ts';
+import { bindAddress, NO_IPV6 } from './bind-address.ts';
+import { OpError, operationError, UnsupportedError } from './errors.ts';
 import { splitHostPort } from './host-port.ts';
 import { applyOptions, type ConnSettings, connSettings, type TCPOptions } from './options.ts';
-import { defaultResolver } from './resolver.ts';
 import { portOf } from './services.ts';
 import { TCPListener } from './tcp-listener.ts';
 
@@ -40,23 +39,6 @@ export function checkNetwork(op: string, network: string): void {
     op,
     net: String(network),
   });
-}
-
-/** The numeric address to bind, and whether it stands for all of both families. */
-async function bindAddress(network: TCPNetwork, host: string): Promise<{ host: string; dual: boolean }> {
-  if (host === '')
-    return network === 'tcp4' ? { host: '0.0.0.0', dual: false } : { host: '::', dual: network === 'tcp' };
-  if (isIP(host) !== 0) {
-    if ((network === 'tcp4' && isIPv6(host)) || (network === 'tcp6' && !isIPv6(host))) {
-      throw new AddrError(`no suitable address for ${network}`, host);
-    }
-    return { host, dual: network === 'tcp' && host === '::' };
-  }
-  const found = await defaultResolver.lookupHost(host, {
-    family: network === 'tcp4' ? 4 : network === 'tcp6' ? 6 : 0,
-  });
-  // One address, IPv4 where there is one: as in Go.
-  return { host: found.find((address) => !isIPv6(address)) ?? found[0]!, dual: false };
 }
 
 /**
@@ -109,9 +91,6 @@ export async function listen(
     );
   }
 }
-
-/** What a machine without IPv6 says to '::'. */
-const NO_IPV6 = new Set(['EAFNOSUPPORT', 'EADDRNOTAVAIL', 'EINVAL', 'EPROTONOSUPPORT']);
 
 async function listenOn(
   poller: Poller,

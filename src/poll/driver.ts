@@ -1,3 +1,5 @@
+import type { DatagramDriver } from './datagram-driver.ts';
+
 /**
  * The contract between `FD` and whatever moves the bytes: epoll, io_uring, Node's own handles, or the fake of the
  * tests. It is completion-shaped: an operation is begun, and some time later its completion arrives, exactly once.
@@ -139,6 +141,9 @@ export interface Driver {
   localAddress(slot: number): SocketAddress | null;
   remoteAddress(slot: number): SocketAddress | null;
 
+  /** With the capability 'datagrams': the other half of this contract, for datagram sockets. */
+  readonly datagrams?: DatagramDriver;
+
   hold(): void;
   release(): void;
 }
@@ -163,7 +168,9 @@ export type Op =
   | typeof OP_CLOSE
   | typeof OP_TRANSFER
   | typeof OP_STREAM
-  | typeof OP_FETCH;
+  | typeof OP_FETCH
+  | typeof OP_DATAGRAMS
+  | typeof OP_SEND;
 
 export const OP_LISTEN = 1;
 export const OP_CONNECT = 2;
@@ -179,6 +186,9 @@ export const OP_TRANSFER = 10;
 /** What an interest `stream` brings. */
 export const OP_STREAM = 11;
 export const OP_FETCH = 12;
+/** A receive and a send of a datagram socket (datagram-driver.ts). */
+export const OP_DATAGRAMS = 13;
+export const OP_SEND = 14;
 
 /** What not every driver can do. A call that needs a missing one rejects with UnsupportedError. */
 export type Capability =
@@ -200,7 +210,15 @@ export type Capability =
   | 'localAddress'
   | 'closeRead'
   /** Files go to a connection inside the kernel: there is `sendFile`. */
-  | 'sendFile';
+  | 'sendFile'
+  /** There is `datagrams`. */
+  | 'datagrams'
+  /** Several datagrams in one system call: `tryReceive`, `trySend` and `trySendBatch` of `datagrams` do something. */
+  | 'datagramBatch'
+  /** Datagram sockets on paths. */
+  | 'unixgram'
+  /** `takeError` of `datagrams`: ICMP errors of unconnected sockets. */
+  | 'peerErrors';
 
 export type SocketOption =
   | 'noDelay'

@@ -9,6 +9,7 @@ export const EBADF: number = numbers.get('EBADF')!;
 export const ECANCELED: number = numbers.get('ECANCELED')!;
 export const ECONNRESET: number = numbers.get('ECONNRESET')!;
 export const EINVAL: number = numbers.get('EINVAL')!;
+export const ENODEV: number = numbers.get('ENODEV')!;
 export const EMFILE: number = numbers.get('EMFILE')!;
 export const ENFILE: number = numbers.get('ENFILE')!;
 export const ENOBUFS: number = numbers.get('ENOBUFS')!;

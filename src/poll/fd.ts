@@ -59,6 +59,7 @@ export interface FDOwner extends SlotTaker {
 export interface Counts {
   readonly bytesWritten?: number;
   readonly bytesUnsent?: number;
+  readonly datagramsSent?: number;
 }
 
 const CLOSED = 1 << 0;

@@ -4,6 +4,19 @@ import { registerWaits } from '../runtime/waits.ts';
 import { chooseDriver } from './drivers/choose.ts';
 import { Poller } from './poller.ts';
 
+export {
+  ADDRESS_SIZE,
+  D_ADDRESS,
+  D_FAMILY,
+  D_PORT,
+  D_SCOPE,
+  D_SIZE,
+  DatagramBlock,
+  LONGEST_PATH,
+} from './datagram-block.ts';
+export type { DatagramOption, DatagramSocket, Membership, RawAddress } from './datagram-driver.ts';
+export { DatagramFD, type DatagramOwner } from './datagram-fd.ts';
+export type { Message, Outgoing } from './datagram-waiters.ts';
 export type {
   Capability,
   CompletionReceiver,

@@ -21,3 +21,8 @@ export function settled(count: number): Promise<number> {
 export function settledRead(count: number | null): Promise<number | null> {
   return count === null ? end : settled(count);
 }
+
+/** The same for whatever else is known already. */
+export function settledWith<T>(value: T): Promise<T> {
+  return spend() ? nextTurn().then(() => value) : Promise.resolve(value);
+}

@@ -20,6 +20,7 @@ import {
   type SocketOption,
 } from '../../driver.ts';
 import { EAGAIN, ECANCELED } from '../../errno.ts';
+import { EpollDatagrams } from './datagrams.ts';
 import {
   C_GENERATION,
   C_KIND,
@@ -28,6 +29,7 @@ import {
   C_SLOT,
   COMPLETION_SIZE,
   F_CONNECTING,
+  F_DATAGRAM,
   F_DIRTY,
   F_READABLE,
   F_STREAM,
@@ -104,6 +106,10 @@ export class EpollDriver implements Driver {
     'localAddress',
     'closeRead',
     'sendFile',
+    'datagrams',
+    'datagramBatch',
+    'unixgram',
+    'peerErrors',
   ]);
   readonly slotCount: number;
   readonly slab: Uint8Array;
@@ -120,6 +126,7 @@ export class EpollDriver implements Driver {
   #receiver!: CompletionReceiver;
   #dispatching = false;
   #sets = 1;
+  #datagrams: EpollDatagrams | null = null;
 
   constructor(native: Native, sizes: Sizes) {
     this.#native = native;
@@ -148,6 +155,20 @@ export class EpollDriver implements Driver {
     return local === null
       ? this.#native.connect(host, port)
       : this.#native.connect(host, port, local.host, local.port);
+  }
+
+  get datagrams(): EpollDatagrams {
+    this.#datagrams ??= new EpollDatagrams(this.#native, {
+      mayBeReadable: (slot) => this.mayBeReadable(slot),
+      mayBeWritable: (slot) => (this.#words[this.#base(slot) + S_FLAGS]! & F_WRITABLE) !== 0,
+      want: (slot, flag) => this.#want(slot, flag),
+      unwant: (slot, flag) => this.#unwant(slot, flag),
+      complete: (op, slot, result) =>
+        this.#receiver.complete(op, slot, this.generationOf(slot), result, 0, false),
+      post: (op, slot, result) => this.#post(op, slot, result),
+      attempt: (slot, action) => this.#attempt(slot, action),
+    });
+    return this.#datagrams;
   }
 
   generationOf(slot: number): number {
@@ -205,6 +226,7 @@ export class EpollDriver implements Driver {
   }
 
   close(slot: number): void {
+    this.#datagrams?.closing(slot);
     // First, because what it waits for is not an operation of the FD's.
     this.#dropRemainder(slot);
     for (const [flag, op] of WANTED) this.#cancelWanted(slot, flag, op);
@@ -225,6 +247,7 @@ export class EpollDriver implements Driver {
 
   cancel(slot: number, op: Op): void {
     if (op === OP_DRAIN) this.#cancelDrain(slot);
+    this.#datagrams?.cancel(slot, op);
     for (const [flag, wanted] of WANTED) if (wanted === op) this.#cancelWanted(slot, flag, op);
   }
 
@@ -432,10 +455,12 @@ export class EpollDriver implements Driver {
           this.#fetch(slot, generation);
           break;
         case K_READABLE:
-          receiver.complete(OP_READABLE, slot, generation, result, 0, false);
+          if (this.#isDatagram(slot)) this.datagrams.readable(slot);
+          else receiver.complete(OP_READABLE, slot, generation, result, 0, false);
           break;
         case K_WRITABLE:
-          if (this.#remainders.has(slot)) this.#sendRemainder(slot);
+          if (this.#isDatagram(slot)) this.datagrams.writable(slot);
+          else if (this.#remainders.has(slot)) this.#sendRemainder(slot);
           else receiver.complete(OP_WRITABLE, slot, generation, result, 0, false);
           break;
         case K_ACCEPTED:
@@ -464,6 +489,14 @@ export class EpollDriver implements Driver {
 
   #want(slot: number, flag: number): void {
     this.#words[this.#memory.slots + slot * SLOT_SIZE + S_FLAGS]! |= flag;
+  }
+
+  #unwant(slot: number, flag: number): void {
+    this.#words[this.#base(slot) + S_FLAGS]! &= ~flag;
+  }
+
+  #isDatagram(slot: number): boolean {
+    return (this.#words[this.#base(slot) + S_FLAGS]! & F_DATAGRAM) !== 0;
   }
 
   /** Completes an operation that is still in flight. */

@@ -31,6 +31,25 @@ export interface Native {
   localAddress(slot: number): string | null;
   remoteAddress(slot: number): string | null;
 
+  // Datagram sockets: entries and their addresses are in the two blocks that `startDatagrams` was given.
+
+  startDatagrams(
+    inWords: ArrayBuffer,
+    inData: ArrayBuffer,
+    outWords: ArrayBuffer,
+    outData: ArrayBuffer,
+    capacity: number,
+    placeSize: number,
+  ): number;
+  openDatagram(family: number, flags: number, mode: number): number;
+  receiveDatagrams(slot: number, most: number): number;
+  takeDatagramError(slot: number): number;
+  sendDatagram(slot: number, p: Uint8Array, named: number): number;
+  sendDatagrams(slot: number, count: number): number;
+  setDatagramOption(slot: number, option: number, value: number): number;
+  setMembership(slot: number, join: number, index: number): number;
+  datagramAddress(slot: number, remote: number): number;
+
   /** Locks a file, by its descriptor, for as long as that is open: 0 or a negated errno. */
   lock(fd: number): number;
   /**

@@ -1,0 +1,77 @@
+import { lstatSync, unlinkSync } from 'node:fs';
+import { ArgumentTypeError } from '../io/index.ts';
+import { ADDRESS_SIZE, D_FAMILY, D_SIZE, type DatagramBlock, type RawAddress } from '../poll/index.ts';
+import { DatagramConn } from './datagram-conn.ts';
+import { pathOf, UnixAddr } from './unix-addr.ts';
+
+/**
+ * A Unix socket for datagrams, which arrive in their order and are never lost: who sends to a full queue waits. Go:
+ * `net.UnixConn` of the network 'unixgram'. See PacketConn for the rules. A datagram may have as many bytes as the
+ * send buffer allows, about 200 KiB unless that was changed; of one beyond 512 KiB the rest is cut.
+ *
+ * @example
+ * ```ts
+ * import { listenPacket } from 'gopark/net';
+ *
+ * const conn = await listenPacket('unixgram', '/tmp/log.sock');
+ * const p = new Uint8Array(64 * 1024);
+ * const [n, from] = await conn.receive(p);
+ * console.log(n, from?.path ?? 'a nameless socket');
+ * await conn.close();
+ * ```
+ */
+export class UnixgramConn extends DatagramConn<UnixAddr> {
+  #unlink: { readonly path: string; readonly device: number; readonly inode: number } | null = null;
+  #last: UnixAddr | null = null;
+
+  /** @internal The path is ours: it goes with us. */
+  owns(path: string): void {
+    const { dev: device, ino: inode } = lstatSync(path);
+    this.#unlink = { path, device, inode };
+  }
+
+  override close(): Promise<void> {
+    this.#unlinkPath();
+    return super.close();
+  }
+
+  override closeNow(): void {
+    this.#unlinkPath();
+    super.closeNow();
+  }
+
+  /** Only what is still ours: somebody may have put another file there. */
+  #unlinkPath(): void {
+    const own = this.#unlink;
+    if (own === null) return;
+    this.#unlink = null;
+    const found = lstatSync(own.path, { throwIfNoEntry: false });
+    if (found?.ino === own.inode && found.dev === own.device) unlinkSync(own.path);
+  }
+
+  protected addrOf(raw: RawAddress): UnixAddr {
+    return new UnixAddr(pathOf(raw), 'unixgram');
+  }
+
+  protected parse(address: string): UnixAddr {
+    return new UnixAddr(address, 'unixgram');
+  }
+
+  protected rawOf(addr: UnixAddr): RawAddress {
+    if (!(addr instanceof UnixAddr)) throw new ArgumentTypeError('the address', 'a UnixAddr or a path', addr);
+    return addr.raw;
+  }
+
+  protected nobody(): UnixAddr {
+    return new UnixAddr('', 'unixgram');
+  }
+
+  /** @internal */
+  sender(block: DatagramBlock, i: number): UnixAddr | null {
+    const at = i * D_SIZE + D_FAMILY;
+    const path = pathOf(block.words.subarray(at, at + ADDRESS_SIZE));
+    if (path === '') return null;
+    if (this.#last?.path !== path) this.#last = new UnixAddr(path, 'unixgram');
+    return this.#last;
+  }
+}
