@@ -18,6 +18,7 @@ const INDEPENDENT = [
   'compat/',
   'docs/',
   'io/',
+  'linkbuffer/',
   'os/',
   'net/host-port',
   'net/pipe',
