@@ -47,6 +47,7 @@ export {
   type ResolverOptions,
 } from './resolver.ts';
 export { type ConnHandler, Serving, type ShutdownOptions, startServing } from './serving.ts';
+export { StreamConn } from './stream-conn.ts';
 export { TCPConn } from './tcp-conn.ts';
 export { TCPListener } from './tcp-listener.ts';
 export { UDPAddr } from './udp-addr.ts';

@@ -1,27 +1,12 @@
-import { checkBytes, checkCount, checkReader } from '../io/arguments.ts';
-import { copyLoop } from '../io/copy.ts';
-import { ArgumentRangeError, LimitedReader, type Reader, type ReaderFrom } from '../io/index.ts';
-import {
-  type Counts,
-  type Failure,
-  FD,
-  type FDOwner,
-  type FileSource,
-  type Poller,
-  type SocketOption,
-  sendTo,
-} from '../poll/index.ts';
+import { ArgumentRangeError } from '../io/index.ts';
+import type { Poller } from '../poll/index.ts';
 import { TCPAddr } from './addr.ts';
-import type { CallOptions, Conn } from './conn.ts';
-import { instantIn, instantOf } from './deadlines.ts';
-import { ClosedError, OpError, operationError, UnsupportedError } from './errors.ts';
-import { type ConnSettings, type KeepAlive, setKeepAlive, setOption } from './options.ts';
+import { type ConnSettings, type KeepAlive, setKeepAlive } from './options.ts';
 import type { ConnFamily } from './slot-listener.ts';
+import { StreamConn } from './stream-conn.ts';
 
 /** Linger times beyond this the kernel does not take. */
 const LONGEST_LINGER = 32_767;
-/** What a peer that has gone makes of `close`: no news for `await using`. */
-const PEER_GONE = new Set(['ECONNRESET', 'EPIPE', 'ENOTCONN', 'ETIMEDOUT']);
 
 function addressOf(poller: Poller, slot: number, which: 'localAddress' | 'remoteAddress'): TCPAddr {
   const address = poller.driver[which](slot);
@@ -52,226 +37,14 @@ export function tcpFamily(settings: ConnSettings, local: TCPAddr | null): ConnFa
  * console.log(new TextDecoder().decode(await readAll(conn, { limit: 1 << 20 })));
  * ```
  */
-export class TCPConn implements Conn, ReaderFrom, FDOwner {
-  readonly #fd: FD;
-  readonly #settings: ConnSettings;
-  #localAddr: TCPAddr | null;
-  #remoteAddr: TCPAddr | null = null;
-
-  /** @internal */
-  constructor(poller: Poller, slot: number, settings: ConnSettings, localAddr: TCPAddr | null) {
-    this.#fd = new FD(poller, slot, this);
-    this.#settings = settings;
-    this.#localAddr = localAddr;
-    if (settings.strict) this.#fd.setStrict();
+export class TCPConn extends StreamConn<TCPAddr> {
+  protected get network(): string {
+    return 'tcp';
   }
 
-  /** @internal */
-  get fd(): FD {
-    return this.#fd;
+  protected addressOf(which: 'localAddress' | 'remoteAddress'): TCPAddr {
+    return this.fd.closed ? new TCPAddr('0.0.0.0', 0) : addressOf(this.fd.poller, this.fd.slot, which);
   }
-
-  // Reading
-
-  /**
-   * Reads what is there, at most `p.length` bytes; waits for the first of them. `null` at the end of the stream.
-   * `p` is the caller's again as soon as the promise has settled, for whatever reason.
-   *
-   * @throws DeadlineExceededError, ClosedError, OpError (`ECONNRESET`...), or the signal's reason: as rejections.
-   */
-  read(p: Uint8Array, options?: CallOptions): Promise<number | null> {
-    try {
-      checkBytes(p);
-    } catch (error) {
-      return Promise.reject(error);
-    }
-    return this.#fd.read(p, options?.signal);
-  }
-
-  /**
-   * Reads without waiting: the count, `null` at the end, or `undefined` when there is nothing now, when another
-   * goroutine is reading, or when this one has run for so long that others must have a turn (`waitReadable` gives
-   * them one).
-   *
-   * @throws what `read` would reject with.
-   */
-  tryRead(p: Uint8Array): number | null | undefined {
-    checkBytes(p);
-    return this.#fd.tryRead(p);
-  }
-
-  /**
-   * Resolves when a read would not have to wait: bytes, the end or an error are there. Consumes nothing and needs
-   * no buffer, so an idle connection costs none.
-   *
-   * @example
-   * ```ts
-   * import type { TCPConn } from 'gopark/net';
-   *
-   * const shared = new Uint8Array(64 * 1024);
-   * export async function count(conn: TCPConn): Promise<number> {
-   *   for (let total = 0; ; await conn.waitReadable()) {
-   *     for (let n = conn.tryRead(shared); n !== undefined; n = conn.tryRead(shared)) {
-   *       if (n === null) return total;
-   *       total += n;
-   *     }
-   *   }
-   * }
-   * ```
-   */
-  waitReadable(options?: CallOptions): Promise<void> {
-    return this.#fd.waitReadable(options?.signal);
-  }
-
-  // Writing
-
-  /**
-   * Writes all of `p`. Small writes settle when the connection has a copy, which leaves together with others at the
-   * end of this turn of the event loop; when 64 KiB wait, writers park. See `flush` and the option `coalesce`.
-   * `p` is never modified, and the caller's again once the promise has settled.
-   *
-   * @throws as rejections: DeadlineExceededError, ClosedError or OpError, with `bytesWritten`. A failure to send
-   * what earlier writes had handed over is told once, with `bytesUnsent`. The signal's reason where nothing had
-   * been written, else an OpError `ERR_ABORTED` with that reason as its cause.
-   */
-  write(p: Uint8Array, options?: CallOptions): Promise<number> {
-    try {
-      checkBytes(p);
-    } catch (error) {
-      return Promise.reject(error);
-    }
-    return this.#fd.write(p, options?.signal);
-  }
-
-  /**
-   * Writes all of `p` without waiting, or nothing of it: false, when the outbound chain has no room or another
-   * goroutine is writing. Takes at most 64 KiB.
-   *
-   * @throws what `write` would reject with.
-   */
-  tryWrite(p: Uint8Array): boolean {
-    checkBytes(p);
-    return this.#fd.tryWrite(p);
-  }
-
-  /**
-   * Reads `r` to its end and writes all of it, and resolves how many bytes: what `copy` uses. A file of `gopark/os`,
-   * also behind a LimitedReader, goes inside the kernel where driver and system can do that (sendfile, Linux). Then
-   * other writes wait until it is through, and a call that a thread works for ends when that has returned.
-   *
-   * @throws CopyError, as a rejection: `bytesCopied`, and as `cause` what `write` or `r.read` failed with.
-   */
-  readFrom(r: Reader): Promise<number> {
-    try {
-      checkReader(r, 'r');
-      const source = (r instanceof LimitedReader ? r.source : r) as Reader & Partial<FileSource>;
-      const limited = r instanceof LimitedReader ? r : null;
-      return source[sendTo]?.(this, this.#fd, limited) ?? copyLoop(this, r);
-    } catch (error) {
-      return Promise.reject(error);
-    }
-  }
-
-  /** Resolves when the kernel has taken everything that was written before. */
-  flush(options?: CallOptions): Promise<void> {
-    return this.#fd.flush(options?.signal);
-  }
-
-  // Deadlines
-
-  setDeadline(at: Date | null): void {
-    this.setInstants(instantOf(at), true, true);
-  }
-
-  setReadDeadline(at: Date | null): void {
-    this.setInstants(instantOf(at), true, false);
-  }
-
-  setWriteDeadline(at: Date | null): void {
-    this.setInstants(instantOf(at), false, true);
-  }
-
-  setTimeout(ms: number | null): void {
-    this.setInstants(instantIn(ms), true, true);
-  }
-
-  setReadTimeout(ms: number | null): void {
-    this.setInstants(instantIn(ms), true, false);
-  }
-
-  setWriteTimeout(ms: number | null): void {
-    this.setInstants(instantIn(ms), false, true);
-  }
-
-  private setInstants(instant: number, reading: boolean, writing: boolean): void {
-    this.mustBeOpen('set');
-    if (reading) this.#fd.reading.setDeadline(instant);
-    if (writing) this.#fd.writer.setDeadline(instant);
-  }
-
-  // Closing
-
-  close(): Promise<void> {
-    this.keepAddresses();
-    return this.#fd.close(this.#settings.closeTimeout);
-  }
-
-  closeNow(): void {
-    this.keepAddresses();
-    this.#fd.closeNow();
-  }
-
-  /** Ends the outgoing stream: flushes, then the peer reads the end. Reading goes on. */
-  closeWrite(): Promise<void> {
-    return this.#fd.closeWrite();
-  }
-
-  /**
-   * Ends the incoming stream: reads see the end.
-   *
-   * @throws UnsupportedError, as a rejection, where the driver lacks the capability 'closeRead'.
-   */
-  closeRead(): Promise<void> {
-    const { driver } = this.#fd.poller;
-    if (!driver.capabilities.has('closeRead')) {
-      return Promise.reject(new UnsupportedError(driver.name, 'closeRead'));
-    }
-    return this.#fd.closeRead();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#fd.closed) return;
-    try {
-      await this.close();
-    } catch (error) {
-      if (error instanceof OpError && PEER_GONE.has(error.code)) return;
-      throw error;
-    }
-  }
-
-  // Addresses: the same objects for the life of the connection, and after it.
-
-  get localAddr(): TCPAddr {
-    this.#localAddr ??= this.address('localAddress');
-    return this.#localAddr;
-  }
-
-  get remoteAddr(): TCPAddr {
-    this.#remoteAddr ??= this.address('remoteAddress');
-    return this.#remoteAddr;
-  }
-
-  private address(which: 'localAddress' | 'remoteAddress'): TCPAddr {
-    return this.#fd.closed ? new TCPAddr('0.0.0.0', 0) : addressOf(this.#fd.poller, this.#fd.slot, which);
-  }
-
-  private keepAddresses(): void {
-    if (this.#fd.closed) return;
-    this.#localAddr ??= this.localAddr;
-    this.#remoteAddr ??= this.remoteAddr;
-  }
-
-  // Options
 
   /** Whether small packets leave at once. On for every new connection. */
   setNoDelay(on = true): void {
@@ -281,7 +54,7 @@ export class TCPConn implements Conn, ReaderFrom, FDOwner {
   /** Switches keep-alive probes; a field that is left out has Go's default. */
   setKeepAlive(keepAlive: boolean | KeepAlive = true): void {
     this.mustBeOpen('set');
-    this.check(setKeepAlive(this.#fd.poller, this.#fd.slot, keepAlive));
+    this.check(setKeepAlive(this.fd.poller, this.fd.slot, keepAlive));
   }
 
   /**
@@ -294,53 +67,6 @@ export class TCPConn implements Conn, ReaderFrom, FDOwner {
       throw new ArgumentRangeError('the linger time', `whole seconds up to ${LONGEST_LINGER}`, seconds);
     }
     this.setOption('linger', seconds < 0 ? 0 : 1, Math.max(0, seconds));
-    this.#fd.setDiscard(seconds === 0);
-  }
-
-  /** Asks for a receive buffer of `size` bytes in the kernel, which may take another size. */
-  setReadBuffer(size: number): void {
-    checkCount(size, 'size', 1);
-    this.setOption('readBuffer', size);
-  }
-
-  /** Asks for a send buffer of `size` bytes in the kernel, which may take another size. */
-  setWriteBuffer(size: number): void {
-    checkCount(size, 'size', 1);
-    this.setOption('writeBuffer', size);
-  }
-
-  private setOption(option: SocketOption, value: number, second?: number): void {
-    this.mustBeOpen('set');
-    this.check(setOption(this.#fd.poller, this.#fd.slot, option, value, second));
-  }
-
-  private check(errno: number): void {
-    if (errno !== 0) throw this.error('set', errno);
-  }
-
-  private mustBeOpen(op: string): void {
-    if (this.#fd.closed) throw new ClosedError(this.details(op));
-  }
-
-  private details(op: string) {
-    return { op, net: 'tcp', source: this.localAddr, addr: this.remoteAddr };
-  }
-
-  // What the FD asks of us
-
-  /** @internal */
-  error(op: string, failure: Failure, counts?: Counts): OpError {
-    return operationError(failure, this.details(op), counts);
-  }
-
-  /** @internal */
-  aborted(reason: unknown, bytesWritten: number): unknown {
-    if (bytesWritten === 0) return reason;
-    return new OpError('ERR_ABORTED', 'aborted', { ...this.details('write'), cause: reason, bytesWritten });
-  }
-
-  /** @internal */
-  accepted(): never {
-    throw new Error('a connection accepts nothing');
+    this.fd.setDiscard(seconds === 0);
   }
 }
