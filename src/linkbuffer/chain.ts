@@ -436,8 +436,8 @@ export class Chain {
       return link;
     }
     last.next = link;
-    // An exhausted link that was kept for its room, which was too small.
-    if (last.start === last.filled) this.#leave();
+    // Exhausted links that were kept for their room, which was too small. The new one is still empty itself.
+    for (let old = this.first!; old !== link && this.#mayLeave(old); ) old = this.#shift(old)!;
     return link;
   }
 
