@@ -19,6 +19,10 @@ export class Lock {
   #held = false;
   readonly #queue = new Set<LockWait>();
 
+  get held(): boolean {
+    return this.#held;
+  }
+
   /** Null: the caller has it. Otherwise it has it when the promise resolves. */
   take(op: string, path: string, signal: AbortSignal | undefined): Promise<void> | null {
     if (signal?.aborted) return Promise.reject(abortReason(signal));

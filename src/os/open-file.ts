@@ -27,6 +27,8 @@ export class OpenFile {
   #streamIsInherited = false;
   /** Whether it is known if it is one. */
   #isKnown = false;
+  /** Whether it is worth asking the kernel's memory before a thread. */
+  mayBeCached = true;
   /** On its way to a connection, which may take its time. */
   transferring: FileTransfer | null = null;
   /** Operations that are with the pool. */

@@ -32,6 +32,8 @@ export interface FilePoolStats {
   oldestWait: number;
   /** Operations that a thread has finished, failed ones included. */
   completed: number;
+  /** Reads that the kernel answered from its memory at once: they took no thread, and count nowhere else. */
+  cached: number;
   /** Operations that were given up before a thread began them. */
   cancelled: number;
   /** The time that all finished operations together have waited for a thread, and the longest of these waits. */
@@ -95,6 +97,7 @@ export class FilePool {
   /** Threads that are free are given away when all goroutines of this turn have run. */
   #scheduled = false;
   #completed = 0;
+  #cached = 0;
   #cancelled = 0;
   #totalWait = 0;
   #longestWait = 0;
@@ -132,10 +135,16 @@ export class FilePool {
       queued: waiting.length,
       oldestWait: waiting.reduce((longest, { since }) => Math.max(longest, instant - since), 0),
       completed: this.#completed,
+      cached: this.#cached,
       cancelled: this.#cancelled,
       totalWait: this.#totalWait,
       longestWait: this.#longestWait,
     };
+  }
+
+  /** @internal */
+  countCached(): void {
+    this.#cached++;
   }
 
   /** Runs `work` on a thread when there is one for it. Rejects with what `work` fails with, untouched. */

@@ -1,4 +1,6 @@
 import fs from 'node:fs';
+import { resolvedCount, resolvedNull } from '../io/resolved.ts';
+import { readCached } from './cached-read.ts';
 import type { DescriptorStream } from './descriptor-stream.ts';
 import type { OpenFile } from './open-file.ts';
 import { LARGEST_PIECE, type Work } from './pool.ts';
@@ -7,12 +9,27 @@ import { LARGEST_PIECE, type Work } from './pool.ts';
 const LARGEST_BOUNCE = 256 * 1024;
 
 /** Reads at the position and moves it: a count, or null at the end. */
-export async function readNext(
+export function readNext(
   file: OpenFile,
   p: Uint8Array,
   signal: AbortSignal | undefined,
 ): Promise<number | null> {
   if (file.stream !== null) return file.stream.read(p, signal);
+  if (!file.lock.held && !file.inherited && file.position !== null && !signal?.aborted) {
+    const n = readCached(file, p, 0, file.position);
+    if (n >= 0) {
+      file.position += n;
+      return known(n);
+    }
+  }
+  return readInTurn(file, p, signal);
+}
+
+async function readInTurn(
+  file: OpenFile,
+  p: Uint8Array,
+  signal: AbortSignal | undefined,
+): Promise<number | null> {
   await file.lock.take('read', file.path, signal);
   let stream: DescriptorStream | null;
   try {
@@ -34,13 +51,28 @@ export async function readNext(
 }
 
 /** Fills `p` from `offset` on as far as the file goes: a count, or null at the end. */
-export async function readFrom(
+export function readFrom(
   file: OpenFile,
   p: Uint8Array,
   offset: number,
   signal: AbortSignal | undefined,
 ): Promise<number | null> {
-  let bytesRead = 0;
+  if (!signal?.aborted) {
+    const n = readCached(file, p, 0, offset);
+    if (n === 0 || n === p.length) return known(n);
+    if (n > 0) return readRest(file, p, n, offset, signal);
+  }
+  return readRest(file, p, 0, offset, signal);
+}
+
+async function readRest(
+  file: OpenFile,
+  p: Uint8Array,
+  before: number,
+  offset: number,
+  signal: AbortSignal | undefined,
+): Promise<number | null> {
+  let bytesRead = before;
   try {
     while (bytesRead < p.length) {
       const n = await readPiece(file, 'readAt', p, bytesRead, offset + bytesRead, signal);
@@ -53,6 +85,11 @@ export async function readFrom(
   return bytesRead === 0 ? null : bytesRead;
 }
 
+/** The answer to a read that took no thread. */
+function known(n: number): Promise<number | null> {
+  return n === 0 ? resolvedNull : resolvedCount(n);
+}
+
 async function readPiece(
   file: OpenFile,
   op: string,
@@ -61,6 +98,10 @@ async function readPiece(
   position: number | null,
   signal: AbortSignal | undefined,
 ): Promise<number> {
+  if (position !== null && !signal?.aborted && !file.closed) {
+    const n = readCached(file, p, from, position);
+    if (n >= 0) return n;
+  }
   const length = Math.min(p.length - from, signal === undefined ? LARGEST_PIECE : LARGEST_BOUNCE);
   if (signal === undefined) {
     return file.run<number>(op, (callback) => fs.read(file.fd, p, from, length, position, callback));

@@ -2,6 +2,8 @@ import fs, { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { kernelMemory } from '#dist/os/cached-read.js';
+import { EAGAIN } from '#dist/poll/errno.js';
 
 /** A directory that goes with the test. */
 export function directoryOf(t: TestContext): string {
@@ -39,6 +41,7 @@ export class SlowDisk {
   #wake = () => {};
 
   constructor(t: TestContext, names: readonly Asynchronous[]) {
+    if (names.includes('read')) t.mock.method(kernelMemory, 'read', () => -EAGAIN);
     for (const name of names) {
       const real = fs[name] as unknown as (...args: unknown[]) => void;
       const slow = (...args: unknown[]) => {

@@ -64,6 +64,11 @@ export interface Native {
     length: number,
     done: (result: number) => void,
   ): number;
+  /**
+   * Reads into `p`, from index `from` on, what the kernel has in memory of the `length` bytes of a file at `offset`:
+   * the count, 0 at the end, -EAGAIN where a disk would have to be waited for, or another negated errno.
+   */
+  readCached(fd: number, p: Uint8Array, from: number, length: number, offset: number): number;
   /** See `Driver.sendFile`. */
   sendFile(
     slot: number,
