@@ -1,18 +1,10 @@
 import { chmodSync } from 'node:fs';
 import { checkCount } from '../io/arguments.ts';
 import { ArgumentRangeError } from '../io/index.ts';
-import {
-  type Capability,
-  type DatagramSocket,
-  ENOTSUP,
-  type Poller,
-  type RawAddress,
-  threadPoller,
-} from '../poll/index.ts';
+import { type Capability, type DatagramSocket, ENOTSUP, type Poller, threadPoller } from '../poll/index.ts';
 import type { Addr } from './addr.ts';
 import { bindAddress, NO_IPV6 } from './bind-address.ts';
-import type { DatagramConn } from './datagram-conn.ts';
-import { OpError, operationError, UnsupportedError } from './errors.ts';
+import { type OpDetails, OpError, operationError, UnsupportedError } from './errors.ts';
 import { splitHostPort } from './host-port.ts';
 import { portOf } from './services.ts';
 import { UDPAddr } from './udp-addr.ts';
@@ -159,7 +151,8 @@ export function openUDP(
     peerErrors,
   };
   const ends = { network, connected: remote !== null, peerErrors };
-  return opened(op, socket, (slot) => new UDPConn(poller, slot, ends), options, poller, local, remote);
+  const details = detailsOf(op, network, local, remote);
+  return opened(details, socket, (slot) => new UDPConn(poller, slot, ends), options, poller);
 }
 
 /** Opens a Unix datagram socket. */
@@ -183,7 +176,8 @@ export function openUnixgram(
     peerErrors: false,
   };
   const ends = { network: 'unixgram', connected: remote !== null, peerErrors: false };
-  return opened(op, socket, (slot) => new UnixgramConn(poller, slot, ends), options, poller, local, remote);
+  const details = detailsOf(op, 'unixgram', local, remote);
+  return opened(details, socket, (slot) => new UnixgramConn(poller, slot, ends), options, poller);
 }
 
 function needs({ driver }: Poller, capability: Capability): void {
@@ -195,17 +189,17 @@ export function checkOptions({ readBuffer, writeBuffer }: PacketOptions): void {
   if (writeBuffer !== undefined) checkCount(writeBuffer, 'writeBuffer', 1);
 }
 
-async function opened<A extends Addr & { raw: RawAddress }, C extends DatagramConn<A>>(
-  op: string,
+function detailsOf(op: string, net: string, local: Addr | null, remote: Addr | null): OpDetails {
+  return op === 'listen' ? { op, net, addr: local } : { op, net, source: local, addr: remote };
+}
+
+async function opened<C extends UDPConn | UnixgramConn>(
+  details: OpDetails,
   socket: DatagramSocket,
   make: (slot: number) => C,
   options: PacketOptions,
   poller: Poller,
-  local: A | null,
-  remote: A | null,
 ): Promise<C> {
-  const net = socket.kind;
-  const details = op === 'listen' ? { op, net, addr: local } : { op, net, source: local, addr: remote };
   needs(poller, 'datagrams');
   const slot = poller.driver.datagrams!.open(socket);
   if (slot < 0) throw operationError(-slot, details);

@@ -7,13 +7,16 @@ import {
   D_SCOPE,
   D_SIZE,
   type DatagramBlock,
+  formatIPv4,
+  formatIPv6,
+  parseIP,
   type RawAddress,
+  scopeOf,
+  zoneOf,
 } from '../poll/index.ts';
 import type { Addr } from './addr.ts';
 import { AddrError } from './errors.ts';
 import { joinHostPort, parsePort, splitHostPort } from './host-port.ts';
-import { formatIPv4, formatIPv6, parseIP } from './ip-words.ts';
-import { scopeOf, zoneOf } from './zones.ts';
 
 /** Words of an IP address among those of an entry. */
 const USED = D_SCOPE + 1 - D_FAMILY;

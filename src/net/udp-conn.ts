@@ -1,10 +1,9 @@
 import { isIP } from 'node:net';
 import { ArgumentRangeError, ArgumentTypeError } from '../io/index.ts';
-import { type DatagramBlock, ENODEV, type RawAddress } from '../poll/index.ts';
+import { type DatagramBlock, ENODEV, type RawAddress, scopeOf } from '../poll/index.ts';
 import { DatagramConn } from './datagram-conn.ts';
 import { AddrError } from './errors.ts';
 import { parseUDPAddr, UDPAddr, udpAddrAt, udpAddrOf } from './udp-addr.ts';
-import { scopeOf } from './zones.ts';
 
 /** Options of joining and leaving a group. */
 export interface GroupOptions {

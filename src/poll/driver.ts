@@ -213,7 +213,7 @@ export type Capability =
   | 'sendFile'
   /** There is `datagrams`. */
   | 'datagrams'
-  /** Several datagrams in one system call: `tryReceive`, `trySend` and `trySendBatch` of `datagrams` do something. */
+  /** Datagrams go in the call itself, several in one system call: `trySend` and `trySendBatch` of `datagrams` work. */
   | 'datagramBatch'
   /** Datagram sockets on paths. */
   | 'unixgram'

@@ -5,9 +5,11 @@ const numbers = new Map(Array.from(getSystemErrorMap(), ([number, [name]]) => [n
 
 /** The errors that gopark's own code decides on, as positive numbers of this platform. */
 export const EAGAIN: number = numbers.get('EAGAIN')!;
+export const EAFNOSUPPORT: number = numbers.get('EAFNOSUPPORT')!;
 export const EBADF: number = numbers.get('EBADF')!;
 export const ECANCELED: number = numbers.get('ECANCELED')!;
 export const ECONNRESET: number = numbers.get('ECONNRESET')!;
+export const EDESTADDRREQ: number = numbers.get('EDESTADDRREQ')!;
 export const EINVAL: number = numbers.get('EINVAL')!;
 export const ENODEV: number = numbers.get('ENODEV')!;
 export const EMFILE: number = numbers.get('EMFILE')!;

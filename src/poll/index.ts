@@ -29,6 +29,7 @@ export type {
 export { type DriverChoice, DriverError, type DriverName, driverChoice } from './drivers/choice.ts';
 export * from './errno.ts';
 export { type Counts, FD, type FDOwner, type SlotTaker } from './fd.ts';
+export { formatIPv4, formatIPv6, parseIP } from './ip-words.ts';
 export { Poller, type SlotOwner } from './poller.ts';
 export {
   type FileSource,
@@ -37,6 +38,8 @@ export {
   sendTo,
   TransferWaiter,
 } from './transfer-waiter.ts';
+
+export { scopeOf, zoneOf } from './zones.ts';
 
 let poller: Poller | null = null;
 

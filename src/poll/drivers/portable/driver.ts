@@ -15,6 +15,8 @@ import {
 } from '../../driver.ts';
 import { EAGAIN, EINVAL, EMFILE, ENOTSUP } from '../../errno.ts';
 import { PortableConn } from './conn.ts';
+import type { PortableDatagram } from './datagram.ts';
+import { PortableDatagrams } from './datagrams.ts';
 import type { Host, Owner } from './host.ts';
 import { PortableListener } from './listener.ts';
 import { LoopHolder } from './loop-holder.ts';
@@ -23,12 +25,13 @@ import { OutboundBlocks } from './outbound.ts';
 /** Dialled sockets receive into memory of this size, which they share. */
 const RECEIVE_SIZE = 64 * 1024;
 
-type Entry = PortableConn | PortableListener;
+type Entry = PortableConn | PortableListener | PortableDatagram;
 
 function capabilities(): ReadonlySet<Capability> {
   const [major, minor] = process.versions.node.split('.').map(Number) as [number, number];
   const reusePort = major > 23 || (major === 23 && minor >= 1) || (major === 22 && minor >= 12);
-  return new Set<Capability>(reusePort ? ['localAddress', 'reusePort'] : ['localAddress']);
+  const all: Capability[] = ['localAddress', 'datagrams'];
+  return new Set<Capability>(reusePort ? [...all, 'reusePort'] : all);
 }
 
 /**
@@ -65,6 +68,7 @@ export class PortableDriver implements Driver {
     for (const conn of resting) conn.rested();
   };
   readonly #host: Host;
+  #datagrams: PortableDatagrams | null = null;
 
   constructor({ slots }: { readonly slots: number }) {
     this.slotCount = slots;
@@ -143,6 +147,18 @@ export class PortableDriver implements Driver {
     this.#entries[slot] = listener;
     listener.listen(host, port, options);
     return slot;
+  }
+
+  get datagrams(): PortableDatagrams {
+    this.#datagrams ??= new PortableDatagrams(this.#host, {
+      open: (make) => {
+        const slot = this.#claim();
+        if (slot >= 0) this.#entries[slot] = make(slot, this.#generations[slot]!);
+        return slot;
+      },
+      at: (slot) => this.#entries[slot] as PortableDatagram,
+    });
+    return this.#datagrams;
   }
 
   connect(host: string, port: number, local: { host: string; port: number } | null): number {
@@ -306,7 +322,7 @@ export class PortableDriver implements Driver {
       case 'linger':
         // Only its two ends: the system's way, and a reset.
         if (value !== 0 && second > 0) return -ENOTSUP;
-        if (entry.kind === 'listener') return -EINVAL;
+        if (entry.kind !== 'conn') return -EINVAL;
         entry.setResets(value !== 0);
         return 0;
       default:
