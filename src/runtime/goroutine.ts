@@ -168,10 +168,7 @@ export class Goroutine<T = unknown> {
       turnNow();
       setRunning(null);
       if (result instanceof Promise) {
-        // One bound function for both outcomes, no closure: it lives as long as the goroutine does.
-        this.#result = result;
-        const settled = this.settled.bind(this);
-        this.tail = result.then(settled, settled);
+        this.follow(result);
       } else {
         this.succeed(result);
       }
@@ -179,6 +176,21 @@ export class Goroutine<T = unknown> {
       setRunning(null);
       this.fail(error);
     }
+  }
+
+  /** From here on it is as if `start` had called what gave `result`: for who calls functions that may not wait at all. */
+  protected adopt(result: Promise<unknown>): void {
+    guard();
+    enroll(this);
+    turnNow();
+    this.follow(result);
+  }
+
+  private follow(result: Promise<unknown>): void {
+    // One bound function for both outcomes, no closure: it lives as long as the goroutine does.
+    this.#result = result;
+    const settled = this.settled.bind(this);
+    this.tail = result.then(settled, settled);
   }
 
   private settled(): void {
