@@ -1,5 +1,6 @@
 export * as bufio from './bufio/index.ts';
 export * as bytes from './bytes/index.ts';
+export * as eventloop from './eventloop/index.ts';
 export * as io from './io/index.ts';
 export * as linkbuffer from './linkbuffer/index.ts';
 export * as net from './net/index.ts';

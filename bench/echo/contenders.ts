@@ -9,10 +9,11 @@ const servers: Record<string, () => string[]> = {
   node: () => nodeServer('node-events'),
   'for-await': () => nodeServer('node-for-await'),
   gopark: () => nodeServer('gopark'),
+  'gopark-eventloop': () => nodeServer('gopark-eventloop'),
 };
 
 /** Those that need nothing but Node and a C compiler. */
-const usual = ['c', 'node', 'for-await', 'gopark'];
+const usual = ['c', 'node', 'for-await', 'gopark', 'gopark-eventloop'];
 
 function nodeServer(name: string): string[] {
   return [process.execPath, fileURLToPath(new URL(`servers/${name}.js`, import.meta.url))];
@@ -31,7 +32,8 @@ export function contendersIn(option: string | undefined, withGo: boolean): reado
     if (servers[server] === undefined) {
       throw new Error(`no contender "${name}": there are ${Object.keys(servers).join(', ')}, gopark:DRIVER`);
     }
-    if (driver !== undefined && server !== 'gopark') throw new Error(`"${name}": only gopark has drivers`);
+    if (driver !== undefined && !server.startsWith('gopark'))
+      throw new Error(`"${name}": only gopark has drivers`);
   }
   return withGo && !names.includes('go') ? [...names, 'go'] : names;
 }

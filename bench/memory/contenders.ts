@@ -17,6 +17,7 @@ export const contenders: Record<string, Contender> = {
   wait: nodeServer('gopark: waitReadable, tryRead into a shared buffer', 'gopark', 'wait'),
   read: nodeServer('gopark: read with a 64 B buffer of its own', 'gopark', 'read'),
   scanner: nodeServer('gopark: bufio.Scanner', 'gopark', 'scanner'),
+  eventloop: nodeServer('gopark: event loop', 'gopark-eventloop'),
   node: nodeServer('node:net: data events', 'node-events'),
   c: {
     title: 'C: epoll',

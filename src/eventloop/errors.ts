@@ -21,7 +21,11 @@ export class WriteBufferFullError extends OpError {
   readonly limit: number;
 
   constructor(limit: number, details: OpDetails) {
-    super('ERR_WRITE_BUFFER_FULL', `more than ${limit} bytes wait for a peer that does not read them`, details);
+    super(
+      'ERR_WRITE_BUFFER_FULL',
+      `more than ${limit} bytes wait for a peer that does not read them`,
+      details,
+    );
     this.limit = limit;
   }
 }

@@ -94,6 +94,7 @@ export const transition: readonly (readonly (Transition | null)[])[] = [
 /** What follows `event` in `phase`. */
 export function follow(phase: Phase, event: Event): Transition {
   const next = transition[phase]![event];
-  if (next === null || next === undefined) throw new Error(`no callback runs that could end: ${phase}, ${event}`);
+  if (next === null || next === undefined)
+    throw new Error(`no callback runs that could end: ${phase}, ${event}`);
   return next;
 }

@@ -380,6 +380,13 @@ export class FD implements SlotOwner {
     return this.owner.error('write', failure, { bytesWritten: 0, ...this.takeUnsent() });
   }
 
+  /** Whether something may be staged right now: nobody waits to write, nothing has failed, and it need not be in the kernel. */
+  get mayStage(): boolean {
+    if (this.#writing !== null && (this.#writing.head !== null || this.#writing.expired)) return false;
+    if (this.#flags & (CLOSED | STRICT | SHUTTING | WRITE_SHUT)) return false;
+    return this.#rare === null || this.#rare.fault === null;
+  }
+
   /** The hit path of a small write. */
   private stageNow(p: Uint8Array): boolean {
     const { driver } = this.poller;

@@ -41,6 +41,11 @@ export class Poller implements CompletionReceiver {
     for (let i = 2 * slot; i < 2 * slot + 2; i++) if (this.deadlines[i] !== 0) this.deadlines[i] = 0;
   }
 
+  /** Whoever has a slot. */
+  *owners(): Generator<SlotOwner> {
+    for (const owner of this.#owners) if (owner !== null) yield owner;
+  }
+
   /** Every parked call. Nobody keeps a list: who asks goes through the descriptors. */
   *waits(): Generator<WaitRecord> {
     for (const owner of this.#owners) if (owner !== null) yield* owner.waits();

@@ -1,0 +1,39 @@
+import type { ConnFamily } from '../net/slot-listener.ts';
+import type { Poller } from '../poll/index.ts';
+import type { Balance } from './balance.ts';
+import type { Connection } from './connection.ts';
+
+/** A callback of an event loop. What it throws, or rejects with, closes the connection and goes to `runtime.onError`. */
+export type ConnectionCallback = (conn: Connection) => void | Promise<void>;
+
+/** What happens when more than `writeHighWater` bytes wait for a peer that does not read them. */
+export type WritePolicy = 'wait' | 'close' | 'error';
+
+/** The marks and times of a connection, with their defaults filled in. */
+export interface Limits {
+  /** In milliseconds; 0: none. */
+  readonly readTimeout: number;
+  readonly writeTimeout: number;
+  readonly idleTimeout: number;
+  readonly readHighWater: number;
+  readonly readLowWater: number;
+  readonly writeHighWater: number;
+  readonly whenFull: WritePolicy;
+  readonly halfOpen: boolean;
+}
+
+/** What all connections of one listener, or all that were dialled alike, have in common. */
+export interface Host {
+  readonly poller: Poller;
+  readonly balance: Balance;
+  readonly family: ConnFamily;
+  readonly limits: Limits;
+  readonly onRequest: ConnectionCallback | null;
+  readonly onDisconnect: ConnectionCallback | null;
+  /** Connections end as soon as they have nothing to do. */
+  readonly stopping: boolean;
+  /** A handler has waited: presumably all do. */
+  waits: boolean;
+  /** The connection's close callbacks have run. */
+  left(conn: Connection): void;
+}

@@ -1,0 +1,6 @@
+export { Connection } from './connection.ts';
+export { EventLoopError, WriteBufferFullError } from './errors.ts';
+export { EventLoop, type EventLoopOptions, type LoopShutdownOptions } from './event-loop.ts';
+export type { ConnectionCallback, WritePolicy } from './host.ts';
+export type { ConnectionLimits } from './limits.ts';
+export { configure, type EventLoopSettings, type LoadBalance } from './pool.ts';
