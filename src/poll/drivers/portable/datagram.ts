@@ -3,7 +3,7 @@ import { networkInterfaces } from 'node:os';
 import { D_LENGTH, D_OFFSET, D_SIZE, D_TRUNCATED, type DatagramBlock } from '../../datagram-block.ts';
 import type { DatagramOption, DatagramSocket, Membership, RawAddress } from '../../datagram-driver.ts';
 import { OP_DATAGRAMS, OP_LISTEN, OP_SEND, type Op, type SocketAddress } from '../../driver.ts';
-import { EAGAIN, ECANCELED, EDESTADDRREQ, EINVAL, ENOTSUP } from '../../errno.ts';
+import { EAFNOSUPPORT, EAGAIN, ECANCELED, EDESTADDRREQ, EINVAL, ENOTSUP } from '../../errno.ts';
 import { zoneOf } from '../../zones.ts';
 import { addressText, portOf, rawAddress, scopeOfRaw } from './datagram-addresses.ts';
 import type { Host } from './host.ts';
@@ -177,8 +177,10 @@ export class PortableDatagram {
       this.#sending = false;
       this.#host.complete(OP_SEND, this, error === null || error === undefined ? bytes : -errnoOf(error));
     };
-    if (to === null && !this.#connected) {
-      this.#host.later(this, () => done(Object.assign(new Error(), { errno: EDESTADDRREQ }), 0));
+    const refused =
+      to === null ? (this.#connected ? 0 : EDESTADDRREQ) : to[0] === 6 && !this.#is6 ? EAFNOSUPPORT : 0;
+    if (refused !== 0) {
+      this.#host.later(this, () => done(Object.assign(new Error(), { errno: refused }), 0));
       return;
     }
     const copy = new Uint8Array(p);
