@@ -1,5 +1,14 @@
 import type { BlockPool } from './pool.ts';
 
+/** By their memory, so that whoever is given a part of a block's memory can share it. */
+const blocks = new WeakMap<ArrayBufferLike, Block>();
+
+/** The block that `p` is a part of, if it is of one and that is in use. */
+export function blockOf(p: Uint8Array): Block | undefined {
+  const block = blocks.get(p.buffer);
+  return block !== undefined && block.references > 0 ? block : undefined;
+}
+
 /**
  * A piece of memory and how many refer to it: chains that read or fill it, slices that share it. The last one gives
  * it back to its pool.
@@ -20,6 +29,14 @@ export class Block {
     this.bytes = bytes;
     this.memory = bytes.buffer;
     this.dirty = dirty;
+    blocks.set(this.memory, this);
+  }
+
+  /** Its bytes lie in `memory` from now on. */
+  move(memory: ArrayBuffer): void {
+    this.memory = memory;
+    this.bytes = new Uint8Array(memory);
+    blocks.set(memory, this);
   }
 
   retain(): void {

@@ -1,11 +1,11 @@
 import { indexOfByte } from '../io/text.ts';
-import type { Block } from './block.ts';
+import { type Block, blockOf } from './block.ts';
 import { copyOut, Link, viewOf } from './link.ts';
 import { poisoned, rehome } from './poison.ts';
 import type { BlockPool } from './pool.ts';
 
 /** What a chain has only while somebody holds memory of it or searches in it, so that an idle one is small. */
-class Holdings {
+export class Holdings {
   /** Links that were read to their end and are still lent, and copies that are. */
   held: Link | null = null;
   /** The copy among them whose unread part is what comes next in the chain, from its `start` to its `filled`. */
@@ -101,7 +101,9 @@ export class Chain {
 
   /** `p` itself comes behind what is written. */
   link(p: Uint8Array): void {
-    this.written(this.#push(new Link(p, null, 0, 0, 0)), p.length);
+    const link = linkOf(p);
+    link.filled = link.start;
+    this.written(this.#push(link), p.length);
   }
 
   /** Keeps the first `n` of the bytes that are not flushed. */
@@ -132,7 +134,7 @@ export class Chain {
     let before = this.unflushedLength - remain;
     let link = this.unflushed!;
     for (; before > link.filled - link.end; link = link.next!) before -= link.filled - link.end;
-    const piece = new Link(p, null, 0, p.length, 0);
+    const piece = linkOf(p);
     const at = link.end + before;
     piece.next = link.next;
     if (at < link.filled) {
@@ -234,6 +236,13 @@ export class Chain {
     const link = this.#push(new Link(bytes, null, from, to, 0, true));
     link.end = to;
     this.length += to - from;
+  }
+
+  /** What is still there of memory that is the caller's moves to blocks of ours. */
+  settleLinked(): void {
+    for (let link = this.first; link !== null; link = link.next) {
+      if (link.block === null && !link.lent) this.#own(link);
+    }
   }
 
   /** What is still unread of lent memory moves to blocks of ours. */
@@ -390,11 +399,21 @@ export class Chain {
     return total;
   }
 
-  /** Slices of this chain hold `n` bytes more, or less. */
-  sliced(n: number): void {
+  /** A slice of this chain holds `n` bytes more. They count until `unsliced` is told the same. */
+  sliced(n: number): Holdings {
     const holdings = this.#hold();
     holdings.sliced += n;
-    if (holdings.empty) this.#holdings = null;
+    return holdings;
+  }
+
+  unsliced(holdings: Holdings, n: number): void {
+    holdings.sliced -= n;
+    if (holdings === this.#holdings && holdings.empty) this.#holdings = null;
+  }
+
+  /** Whether it holds nothing at all. */
+  get idle(): boolean {
+    return this.first === null && this.#holdings === null && this.#reserved === null;
   }
 
   /** Whether the caller holds memory of it. */
@@ -469,15 +488,16 @@ export class Chain {
     return next;
   }
 
-  /** The driver's bytes in `link` move to a block of ours. */
+  /** The bytes in `link`, which are not ours, move to a block that is. */
   #own(link: Link): void {
-    const n = link.end - link.start;
+    const { start, filled } = link;
+    const n = filled - start;
     const block: Block = this.pool.take(n);
-    copyOut(link, link.start, link.end, block.bytes, 0);
+    copyOut(link, start, filled, block.bytes, 0);
     link.bytes = block.bytes;
     link.block = block;
     link.start = 0;
-    link.end = n;
+    link.end -= start;
     link.filled = n;
     link.limit = block.bytes.length;
     link.lent = false;
@@ -519,11 +539,18 @@ export class Chain {
   }
 }
 
+/** A link, filled, of the whole of `p`. A part of a block in use is shared, whoever lent it may release it. */
+function linkOf(p: Uint8Array): Link {
+  const block = blockOf(p);
+  if (block === undefined) return new Link(p, null, 0, p.length, 0);
+  block.retain();
+  return new Link(block.bytes, block, p.byteOffset, p.byteOffset + p.length, 0);
+}
+
 /** Poison mode: what was lent for writing in `link` is not the caller's any more. */
 function takeBack(link: Link): void {
   const { block } = link;
   if (block === null || link.end === link.filled || block.references > 1) return;
-  block.memory = rehome(block.memory, new Error('flushed here'));
-  block.bytes = new Uint8Array(block.memory);
+  block.move(rehome(block.memory, new Error('flushed here')));
   link.bytes = block.bytes;
 }

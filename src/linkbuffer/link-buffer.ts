@@ -11,9 +11,9 @@ import { resolvedCount, resolvedNull, resolvedVoid } from '../io/resolved.ts';
 import { decodeText, encodeText, writeText } from '../io/text.ts';
 import { park } from '../runtime/park.ts';
 import { beginWait, endWait } from '../runtime/waits.ts';
-import { Chain } from './chain.ts';
+import { Chain, type Holdings } from './chain.ts';
 import { BufferClosedError, NotEnoughDataError, ReleasedError } from './errors.ts';
-import { expire, guard, poisoned } from './poison.ts';
+import { expire, guard, isGuarded, poisoned } from './poison.ts';
 import { type BlockPool, defaultPool } from './pool.ts';
 import type { Lent, LinkOwner, LinkReader, LinkSlice, LinkWriter } from './types.ts';
 import {
@@ -84,7 +84,7 @@ export interface LinkBufferOptions {
  */
 export class LinkBuffer implements LinkReader, LinkWriter, LinkSlice {
   readonly #chain: Chain;
-  readonly #owner: LinkOwner | null;
+  #owner: LinkOwner | null;
   #state = 0;
   #waiter: LinkWaiter | null = null;
   /** undefined: the stream goes on; null: it has ended; else why it broke. */
@@ -219,11 +219,11 @@ export class LinkBuffer implements LinkReader, LinkWriter, LinkSlice {
     const chain = this.#chain;
     if (n > chain.length || !Number.isInteger(n)) return this.#short(n);
     const size = Math.max(n, 0);
-    const slice = new LinkBuffer({ pool: chain.pool, owner: new SliceOwner(this, size) });
+    const owner = new SliceOwner(this, size > 0 ? chain.sliced(size) : null, size);
+    const slice = new LinkBuffer({ pool: chain.pool, owner });
     slice.#ending = null;
     if (size > 0) {
       chain.slice(size, slice.#chain);
-      chain.sliced(size);
       this.#drop(size);
     }
     return slice;
@@ -326,7 +326,8 @@ export class LinkBuffer implements LinkReader, LinkWriter, LinkSlice {
   writeBinary(p: Uint8Array): number {
     this.#checkWritable();
     checkBytes(p);
-    if (p.length > copyUpTo) this.#chain.link(p);
+    // In poison mode what was lent dies at its release, also where its block would live on.
+    if (p.length > copyUpTo && !(poisoned && isGuarded(p))) this.#chain.link(p);
     else this.#chain.write(p);
     return p.length;
   }
@@ -339,7 +340,7 @@ export class LinkBuffer implements LinkReader, LinkWriter, LinkSlice {
     if (!Number.isInteger(remain) || remain > most) {
       throw new ArgumentRangeError('remain', `a whole number from 0 to mallocLen (${most})`, remain);
     }
-    this.#chain.insert(p, Math.max(remain, 0));
+    this.#chain.insert(poisoned && isGuarded(p) ? p.slice() : p, Math.max(remain, 0));
   }
 
   writeByte(byte: number): void {
@@ -534,6 +535,40 @@ export class LinkBuffer implements LinkReader, LinkWriter, LinkSlice {
     if (n > 0) this.#drop(n);
   }
 
+  /**
+   * What `writeBinary` and `writeDirect` linked and nobody has taken yet moves to blocks: the callers may change their
+   * arrays from now on. For an owner whose `flush` fails with something left.
+   */
+  settleLinked(): void {
+    this.#chain.settleLinked();
+  }
+
+  /** Whether it holds nothing and no call waits, so that it may be used for something else by `reset`. */
+  get idle(): boolean {
+    return this.#waiter === null && this.#chain.idle;
+  }
+
+  /**
+   * Makes it as good as new, for `owner`. Only when it is idle or closed. For an owner that keeps buffers for those of
+   * its connections that have something to read or write; who is given this buffer itself may still use it then.
+   */
+  reset(owner: LinkOwner | null): void {
+    const free = (this.#state & CLOSED) !== 0 && this.#chain.reserved === 0;
+    if (!free && !this.idle) throw new ConcurrentUseError('the buffer to reset');
+    if (this.#owner instanceof SliceOwner)
+      throw new ArgumentTypeError('a slice', 'released, not reset', this);
+    this.#owner = owner;
+    this.#state = 0;
+    this.#ending = undefined;
+    this.#readSize = 0;
+    this.#notifyAt = -1;
+  }
+
+  /** @internal Who a parked call waits for. */
+  get owner(): LinkOwner | null {
+    return this.#owner;
+  }
+
   /** How many bytes it keeps: unread, lent and not released, and in slices that live. */
   get heldLength(): number {
     return this.#chain.heldLength;
@@ -552,10 +587,9 @@ export class LinkBuffer implements LinkReader, LinkWriter, LinkSlice {
 
   // Inside
 
-  /** @internal A slice of this buffer gave `n` bytes back. */
-  sliceReleased(n: number): void {
-    if ((this.#state & CLOSED) !== 0 || n === 0) return;
-    this.#chain.sliced(-n);
+  /** @internal A slice of this buffer gave `n` bytes back, which count in `holdings`. */
+  sliceReleased(holdings: Holdings, n: number): void {
+    this.#chain.unsliced(holdings, n);
     if (this.#notifyAt >= 0) this.#notify();
   }
 
@@ -773,15 +807,18 @@ export class LinkBuffer implements LinkReader, LinkWriter, LinkSlice {
 /** Stands where a slice has an owner: a slice has all its bytes, nothing waits for more. */
 class SliceOwner implements LinkOwner {
   readonly #parent: LinkBuffer;
+  /** Where the parent counts it; null: it is empty. */
+  readonly #holdings: Holdings | null;
   readonly #length: number;
 
-  constructor(parent: LinkBuffer, length: number) {
+  constructor(parent: LinkBuffer, holdings: Holdings | null, length: number) {
     this.#parent = parent;
+    this.#holdings = holdings;
     this.#length = length;
   }
 
   released(): void {
-    this.#parent.sliceReleased(this.#length);
+    if (this.#holdings !== null) this.#parent.sliceReleased(this.#holdings, this.#length);
   }
 
   need(): void {}

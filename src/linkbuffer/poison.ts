@@ -14,6 +14,7 @@ export const poisoned: boolean =
 export const poisonByte = 0xdb;
 
 const outstanding = new WeakMap<object, ArrayBuffer[]>();
+const guarded = new WeakSet<ArrayBufferLike>();
 const releases = new WeakMap<ArrayBufferLike, Error>();
 
 type Transferable = ArrayBuffer & { transfer?: () => ArrayBuffer };
@@ -30,10 +31,16 @@ export function rehome(memory: ArrayBuffer, site: Error): ArrayBuffer {
 export function guard(owner: object, view: Uint8Array): Uint8Array {
   const copy = new Uint8Array(view.length);
   copy.set(view);
+  guarded.add(copy.buffer);
   const copies = outstanding.get(owner);
   if (copies === undefined) outstanding.set(owner, [copy.buffer]);
   else copies.push(copy.buffer);
   return copy;
+}
+
+/** Whether `p` is a part of what `guard` gave, and so will die. */
+export function isGuarded(p: Uint8Array): boolean {
+  return guarded.has(p.buffer);
 }
 
 /** What `guard` gave for `owner` is dead from now on. */

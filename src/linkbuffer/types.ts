@@ -151,7 +151,8 @@ export interface LinkWriter extends Writer {
   writeString(s: string): number;
   /**
    * Writes `p` and gives its length. Up to 4096 bytes are copied; a larger `p` is taken as it is, and the caller
-   * must not change it until the bytes have been read or sent (`flush()` settled, on a connection).
+   * must not change it until the bytes have been read or sent (`flush()` settled, on a connection). What a reader
+   * lent may be released at once: its memory is shared until then.
    */
   writeBinary(p: Uint8Array): number;
   /**
@@ -203,4 +204,8 @@ export interface LinkOwner {
   flushed(): Promise<void>;
   /** What a call fails with after `close()`. */
   closedError(): Error;
+  /** For the dump of parked calls: the line that says who waits, `what` being the call. */
+  describeWait?(what: string): string;
+  /** For the dump: what is waited on; default the owner itself. */
+  readonly resource?: object;
 }

@@ -71,14 +71,16 @@ export class LinkWaiter extends Wait implements Parked<unknown> {
   }
 
   get waitOperation(): string {
-    return `${names[this.operation]} of a link buffer`;
+    return names[this.operation]!;
   }
 
   get resource(): object {
-    return this.buffer;
+    const { owner } = this.buffer;
+    return owner?.resource ?? owner ?? this.buffer;
   }
 
   override describeWait(): string {
-    return `${this.waitOperation}: ${this.buffer.len} of ${this.buffer.needed} bytes`;
+    const what = `${names[this.operation]}, ${this.buffer.len} of ${this.buffer.needed} bytes`;
+    return this.buffer.owner?.describeWait?.(what) ?? `link buffer: ${what}`;
   }
 }

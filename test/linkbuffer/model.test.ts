@@ -44,6 +44,8 @@ class World {
   /** The driver's memory; what it holds is only promised until all is settled. */
   readonly slab = new Uint8Array(512);
   slabUsed = 0;
+  /** What callers wrote without a copy. */
+  linked: Uint8Array[] = [];
   #next = 0;
 
   constructor(blockSize: number) {
@@ -192,6 +194,7 @@ const actions: Action[] = [
   (world, { buffer, unflushed }, n) => {
     const p = world.fresh(4097 + n);
     buffer.writeBinary(p);
+    world.linked.push(p);
     unflushed.push(...Array.from(p, (byte) => ({ byte })));
   },
   (_world, { buffer, unflushed }, n) => {
@@ -208,6 +211,7 @@ const actions: Action[] = [
     const p = world.fresh(n);
     const remain = unflushed.length === 0 ? 0 : (n * 7) % (unflushed.length + 1);
     buffer.writeDirect(p, remain);
+    world.linked.push(p);
     unflushed.splice(unflushed.length - remain, 0, ...Array.from(p, (byte) => ({ byte })));
   },
   (world, subject, n) => {
@@ -244,6 +248,20 @@ const actions: Action[] = [
     const count = Math.min(n, other.data.length);
     other.buffer.moveTo(subject.buffer, count);
     subject.unflushed.push(...other.data.splice(0, count).map((byte) => ({ byte })));
+  },
+  // What a reader lent is written to another buffer, or the same one, and released while it is still there.
+  (_world, { buffer, unflushed }, n, { loans }) => {
+    const { view, expected } = loans[n % Math.max(loans.length, 1)] ?? {};
+    if (view === undefined || view.length === 0) return;
+    buffer.writeDirect(view);
+    unflushed.push(...Array.from(expected!, (byte) => ({ byte })));
+  },
+  (world, { buffer }, _n, other) => {
+    if (world.slices.length + world.subjects[0]!.loans.length + world.subjects[1]!.loans.length > 0) return;
+    buffer.settleLinked();
+    other.buffer.settleLinked();
+    for (const p of world.linked) p.fill(0xdd);
+    world.linked = [];
   },
   // The driver
   (world, { buffer, data, unflushed }, n) => {
@@ -323,7 +341,7 @@ for (const blockSize of [8, 13, 64, 1024]) {
         }
         world.end();
       }),
-      { numRuns: 400 },
+      { numRuns: Number(process.env.GOPARK_RUNS ?? 400) },
     );
   });
 }
