@@ -76,7 +76,9 @@ void slot_close(driver_t *driver, slot_t *slot)
 		return;
 	if (slot->flags & F_SENDING)
 		end_sending(driver, slot);
-	close(slot->fd); /* takes it out of the epoll set, too: nobody else shares the description */
+	if (slot->flags & F_SHARED)
+		epoll_ctl(driver->sets[slot->set].epoll, EPOLL_CTL_DEL, slot->fd, NULL);
+	close(slot->fd); /* takes it out of the epoll set, too, where nobody else shares the description */
 	slot->fd = -1;
 	slot->flags &= LIST_FLAGS;
 	slot->out_head = -1;
@@ -117,7 +119,7 @@ int32_t accept_slot(driver_t *driver, slot_t *listener)
 			listener->flags &= ~F_READABLE;
 		return -errno;
 	}
-	int32_t index = slot_open(driver, fd, F_WRITABLE);
+	int32_t index = slot_open(driver, fd, F_WRITABLE | (listener->flags & F_PACKETS));
 	if (index >= 0)
 		remember_peer(&driver->slots[index], &address);
 	return index;
@@ -267,7 +269,7 @@ static napi_value accept_now(napi_env env, napi_callback_info info)
 static int64_t receive_now(slot_t *slot, void *memory, size_t size)
 {
 	ssize_t count = receive_bytes(slot->fd, memory, size, 0);
-	if (count < (ssize_t)size && !(slot->flags & F_PEER_CLOSED))
+	if (count < (ssize_t)size && !(slot->flags & (F_PEER_CLOSED | F_PACKETS)))
 		slot->flags &= ~F_READABLE;
 	if (count < 0 && errno == EAGAIN)
 		slot->flags &= ~F_READABLE;

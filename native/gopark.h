@@ -75,6 +75,10 @@ void datagrams_free(struct datagrams *datagrams);
 extern const napi_property_descriptor datagram_functions[];
 extern const size_t datagram_function_count;
 
+/* unix.c: Unix sockets that carry connections, and sockets that were handed to us. */
+extern const napi_property_descriptor unix_functions[];
+extern const size_t unix_function_count;
+
 /* poller.c: the tight loops. */
 void collect(driver_t *driver, poller_set_t *set);
 void flush(driver_t *driver);

@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-enum { LAYOUT_VERSION = 9 };
+enum { LAYOUT_VERSION = 10 };
 
 /* The header. JavaScript fills in the first six before init; the rest changes all the time. */
 enum {
@@ -85,6 +85,8 @@ enum {
 	F_SENDING = 1 << 10, /* a thread sends a file, by a duplicate of the descriptor */
 	F_STREAM = 1 << 11,  /* receive whenever bytes are there, `want` at a time (-1: tell only): until it is cleared, the end, or an error */
 	F_DATAGRAM = 1 << 12,
+	F_PACKETS = 1 << 13, /* messages with bounds: a short receive says nothing about what else is there */
+	F_SHARED = 1 << 14,  /* other processes have the socket, too */
 };
 
 #endif

@@ -55,7 +55,7 @@ static void receive(driver_t *driver, slot_t *slot)
 		return;
 	}
 	ssize_t count = receive_bytes(slot->fd, driver->slab + offset, most, 0);
-	if (count < most && !(slot->flags & F_PEER_CLOSED))
+	if (count < most && !(slot->flags & (F_PEER_CLOSED | F_PACKETS)))
 		slot->flags &= ~F_READABLE;
 	if (count < 0) {
 		if (errno == EAGAIN) {
@@ -97,7 +97,7 @@ static void receive_stream(driver_t *driver, slot_t *slot)
 		complete(driver, K_STREAMED, slot, count < 0 ? -errno : 0, offset);
 		return;
 	}
-	if (count == most || (slot->flags & F_PEER_CLOSED))
+	if (count == most || (slot->flags & (F_PEER_CLOSED | F_PACKETS)))
 		retry_later(driver, slot);
 	else
 		slot->flags &= ~F_READABLE;

@@ -1,10 +1,13 @@
 import type { CallOptions } from './conn.ts';
 import { type DialPacketOptions, dialUDP, dialUnixgram } from './dial-packet.ts';
+import { type DialUnixOptions, dialUnix } from './dial-unix.ts';
 import { Dialer, type DialerOptions, resolverOf } from './dialer.ts';
 import type { TCPNetwork } from './listen.ts';
 import { isUDP, type UDPNetwork } from './listen-packet.ts';
+import { isUnix } from './listen-unix.ts';
 import type { TCPConn } from './tcp-conn.ts';
 import type { UDPConn } from './udp-conn.ts';
+import type { UnixConn, UnixNetwork } from './unix-conn.ts';
 import type { UnixgramConn } from './unixgram-conn.ts';
 
 /** Options of `dial`. */
@@ -16,6 +19,8 @@ const plain = new Dialer();
 /**
  * Connects to `address`, 'host:port'. An empty or unspecified host means this machine; a port may be the name of a
  * service. A name is looked up, and its addresses race: see `Dialer`.
+ *
+ * 'unix' and 'unixpacket' connect to the Unix socket at a path, '@name' for an abstract name.
  *
  * 'udp', 'udp4', 'udp6' and 'unixgram' open a datagram socket whose peer is `address`: of the options `signal`,
  * `timeout`, `resolver` and `localAddress` count, and the sizes of the kernel's buffers.
@@ -33,6 +38,7 @@ const plain = new Dialer();
  * ```
  */
 export function dial(network: TCPNetwork, address: string, options?: DialOptions): Promise<TCPConn>;
+export function dial(network: UnixNetwork, path: string, options?: DialUnixOptions): Promise<UnixConn>;
 export function dial(
   network: UDPNetwork,
   address: string,
@@ -44,10 +50,11 @@ export function dial(
   options?: DialPacketOptions,
 ): Promise<UnixgramConn>;
 export async function dial(
-  network: TCPNetwork | UDPNetwork | 'unixgram',
+  network: TCPNetwork | UnixNetwork | UDPNetwork | 'unixgram',
   address: string,
   options?: DialOptions & DialPacketOptions,
-): Promise<TCPConn | UDPConn | UnixgramConn> {
+): Promise<TCPConn | UnixConn | UDPConn | UnixgramConn> {
+  if (isUnix(network)) return dialUnix(network, address, options ?? {});
   if (isUDP(network)) return dialUDP(network, address, options ?? {}, resolverOf(options?.resolver));
   if (network === 'unixgram') return dialUnixgram(address, options ?? {});
   if (options === undefined) return plain.dial(network, address);

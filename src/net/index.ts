@@ -2,6 +2,7 @@ export { type Addr, TCPAddr } from './addr.ts';
 export type { CallOptions, Conn } from './conn.ts';
 export { type DialOptions, dial } from './dial.ts';
 export type { DialPacketOptions } from './dial-packet.ts';
+export type { DialUnixOptions } from './dial-unix.ts';
 export { Dialer, type DialerOptions } from './dialer.ts';
 export {
   AddrError,
@@ -21,8 +22,9 @@ export {
   type PacketOptions,
   type UDPNetwork,
 } from './listen-packet.ts';
+export type { ListenUnixOptions } from './listen-unix.ts';
 export type { Listener } from './listener.ts';
-export type { KeepAlive, TCPOptions } from './options.ts';
+export type { KeepAlive, StreamOptions, TCPOptions } from './options.ts';
 export type { ConnectedPacketConn, Datagram, PacketConn } from './packet-conn.ts';
 export { pipe } from './pipe.ts';
 export {
@@ -53,4 +55,6 @@ export { TCPListener } from './tcp-listener.ts';
 export { UDPAddr } from './udp-addr.ts';
 export { type GroupOptions, UDPConn } from './udp-conn.ts';
 export { UnixAddr } from './unix-addr.ts';
+export { UnixConn, type UnixNetwork } from './unix-conn.ts';
+export { UnixListener } from './unix-listener.ts';
 export { UnixgramConn } from './unixgram-conn.ts';

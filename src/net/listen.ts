@@ -1,13 +1,16 @@
-import { readFileSync } from 'node:fs';
 import { checkCount } from '../io/arguments.ts';
 import { type ListenSocketOptions, type Poller, threadPoller } from '../poll/index.ts';
 import { TCPAddr } from './addr.ts';
+import { defaultBacklog } from './backlog.ts';
 import { bindAddress, NO_IPV6 } from './bind-address.ts';
 import { OpError, operationError, UnsupportedError } from './errors.ts';
 import { splitHostPort } from './host-port.ts';
+import { isUnix, type ListenUnixOptions, listenUnix } from './listen-unix.ts';
 import { applyOptions, type ConnSettings, connSettings, type TCPOptions } from './options.ts';
 import { portOf } from './services.ts';
 import { TCPListener } from './tcp-listener.ts';
+import type { UnixNetwork } from './unix-conn.ts';
+import type { UnixListener } from './unix-listener.ts';
 
 /** Options of `listen`; those of TCPOptions are for the connections it accepts. */
 export interface ListenOptions extends TCPOptions {
@@ -19,20 +22,6 @@ export interface ListenOptions extends TCPOptions {
 
 export type TCPNetwork = 'tcp' | 'tcp4' | 'tcp6';
 
-let systemBacklog: number | null = null;
-
-function defaultBacklog(): number {
-  if (systemBacklog === null) {
-    try {
-      systemBacklog = Number(readFileSync('/proc/sys/net/core/somaxconn', 'utf8')) || 511;
-    } catch {
-      // Not Linux: what Node itself uses.
-      systemBacklog = 511;
-    }
-  }
-  return systemBacklog;
-}
-
 export function checkNetwork(op: string, network: string): void {
   if (network === 'tcp' || network === 'tcp4' || network === 'tcp6') return;
   throw new OpError('ERR_UNKNOWN_NETWORK', `unknown network ${JSON.stringify(network)}`, {
@@ -42,11 +31,14 @@ export function checkNetwork(op: string, network: string): void {
 }
 
 /**
- * Listens for TCP connections on `address`, 'host:port'.
+ * Listens for connections on `address`: 'host:port' for TCP, a path for 'unix' and 'unixpacket'.
  *
  * An empty host means all addresses, of both families where the system has them ('tcp4' and 'tcp6' take one);
  * port 0 or none lets the system choose: see `listener.addr`. The address may be listened on again right after
  * the listener was closed.
+ *
+ * A path must not exist, also when nobody listens there any more: `EADDRINUSE`. '@name' is an abstract name (Linux),
+ * which needs no file; '@' and '' let the system choose one.
  *
  * @throws OpError (`EADDRINUSE`, `EACCES`...), AddrError, DNSError: as rejections.
  *
@@ -58,11 +50,18 @@ export function checkNetwork(op: string, network: string): void {
  * console.log('listening on', String(listener.addr));
  * ```
  */
+export function listen(network: TCPNetwork, address: string, options?: ListenOptions): Promise<TCPListener>;
+export function listen(
+  network: UnixNetwork,
+  path: string,
+  options?: ListenUnixOptions,
+): Promise<UnixListener>;
 export async function listen(
-  network: TCPNetwork,
+  network: TCPNetwork | UnixNetwork,
   address: string,
-  options: ListenOptions = {},
-): Promise<TCPListener> {
+  options: ListenOptions & ListenUnixOptions = {},
+): Promise<TCPListener | UnixListener> {
+  if (isUnix(network)) return listenUnix(network, address, options);
   checkNetwork('listen', network);
   const { host, port: portText } = splitHostPort(address);
   const port = portOf(network, portText, address);

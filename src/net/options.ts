@@ -11,12 +11,8 @@ export interface KeepAlive {
   count?: number;
 }
 
-/** Options of TCP connections, dialled or accepted. */
-export interface TCPOptions {
-  /** Probes that find out whether the peer still lives; `false` for none. Default: on, with Go's times. */
-  keepAlive?: boolean | KeepAlive;
-  /** Send small writes at once instead of waiting for acknowledgements. Default true. */
-  noDelay?: boolean;
+/** Options of every stream connection, dialled or accepted. */
+export interface StreamOptions {
   /**
    * Let small writes of one turn of the event loop leave together. Default true: a write settles when the
    * connection has a copy. `false` is Go's strict form: it settles when the kernel has accepted the bytes.
@@ -24,6 +20,14 @@ export interface TCPOptions {
   coalesce?: boolean;
   /** How long `close` waits for the kernel to take what was written, in milliseconds. Default 5000. */
   closeTimeout?: number;
+}
+
+/** Options of TCP connections, dialled or accepted. */
+export interface TCPOptions extends StreamOptions {
+  /** Probes that find out whether the peer still lives; `false` for none. Default: on, with Go's times. */
+  keepAlive?: boolean | KeepAlive;
+  /** Send small writes at once instead of waiting for acknowledgements. Default true. */
+  noDelay?: boolean;
 }
 
 export const DEFAULT_CLOSE_TIMEOUT = 5000;
@@ -35,7 +39,7 @@ export interface ConnSettings {
   readonly closeTimeout: number;
 }
 
-export function connSettings(options: TCPOptions): ConnSettings {
+export function connSettings(options: StreamOptions): ConnSettings {
   const closeTimeout = options.closeTimeout ?? DEFAULT_CLOSE_TIMEOUT;
   if (typeof closeTimeout !== 'number' || !(closeTimeout >= 0)) {
     throw new ArgumentRangeError('closeTimeout', 'milliseconds of at least 0', closeTimeout);

@@ -6,7 +6,8 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 /**
- * The address of a Unix socket: a path, '@name' for an abstract name of Linux, '' for a socket without a name.
+ * The address of a Unix socket: a path, '@name' for an abstract name of Linux ('\0name' is taken for it, too), ''
+ * for a socket without a name.
  *
  * @example
  * ```ts
@@ -22,12 +23,22 @@ export class UnixAddr implements Addr {
   #raw: RawAddress | null = null;
 
   constructor(path: string, network: string) {
-    this.path = path;
+    this.path = path.startsWith('\0') ? `@${path.slice(1)}` : path;
     this.network = network;
   }
 
   toString(): string {
     return this.path;
+  }
+
+  /**
+   * The name as drivers take it.
+   * @internal
+   */
+  get name(): string {
+    checkedPath(this.path);
+    if (this.path === '@') return '';
+    return this.path.startsWith('@') ? `\0${this.path.slice(1)}` : this.path;
   }
 
   /** @internal */
@@ -37,12 +48,23 @@ export class UnixAddr implements Addr {
   }
 }
 
-function rawPath(path: string): RawAddress {
+/** The bytes of a path that can be one. */
+function checkedPath(path: string): Uint8Array {
   const bytes = encoder.encode(path);
   if (bytes.length > LONGEST_PATH - (path.startsWith('@') ? 0 : 1)) {
     throw new AddrError('path too long for a Unix socket', path);
   }
   if (path.includes('\0')) throw new AddrError('a path has no zero byte in it', path);
+  return bytes;
+}
+
+/** The path of a driver's name. */
+export function pathOfName(name: string): string {
+  return name.startsWith('\0') ? `@${name.slice(1)}` : name;
+}
+
+function rawPath(path: string): RawAddress {
+  const bytes = checkedPath(path);
   if (path.startsWith('@')) bytes[0] = 0;
   const start = D_ADDRESS - D_FAMILY;
   const raw = new Int32Array(start + Math.ceil(bytes.length / 4));

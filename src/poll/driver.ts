@@ -1,4 +1,5 @@
 import type { DatagramDriver } from './datagram-driver.ts';
+import type { UnixDriver } from './unix-driver.ts';
 
 /**
  * The contract between `FD` and whatever moves the bytes: epoll, io_uring, Node's own handles, or the fake of the
@@ -143,6 +144,14 @@ export interface Driver {
 
   /** With the capability 'datagrams': the other half of this contract, for datagram sockets. */
   readonly datagrams?: DatagramDriver;
+  /** With the capability 'unix': connections over Unix sockets. */
+  readonly unix?: UnixDriver;
+
+  /**
+   * With the capability 'inherit': takes over a listening socket, TCP or Unix, that this process was given by its
+   * descriptor: a slot, completed as by `listen`, or a negated errno, and then the descriptor is still the caller's.
+   */
+  inherit?(descriptor: number): number;
 
   hold(): void;
   release(): void;
@@ -218,7 +227,17 @@ export type Capability =
   /** Datagram sockets on paths. */
   | 'unixgram'
   /** `takeError` of `datagrams`: ICMP errors of unconnected sockets. */
-  | 'peerErrors';
+  | 'peerErrors'
+  /** There is `unix`. */
+  | 'unix'
+  /** Unix sockets whose messages have bounds. */
+  | 'unixpacket'
+  /** A Unix socket that connects may have a name of its own. */
+  | 'unixLocalAddress'
+  /** `credentials` of `unix`. */
+  | 'peerCredentials'
+  /** There is `inherit`. */
+  | 'inherit';
 
 export type SocketOption =
   | 'noDelay'

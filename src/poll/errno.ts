@@ -13,6 +13,7 @@ export const EDESTADDRREQ: number = numbers.get('EDESTADDRREQ')!;
 export const EINVAL: number = numbers.get('EINVAL')!;
 export const ENODEV: number = numbers.get('ENODEV')!;
 export const EMFILE: number = numbers.get('EMFILE')!;
+export const EMSGSIZE: number = numbers.get('EMSGSIZE')!;
 export const ENFILE: number = numbers.get('ENFILE')!;
 export const ENOBUFS: number = numbers.get('ENOBUFS')!;
 export const ENOMEM: number = numbers.get('ENOMEM')!;

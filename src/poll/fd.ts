@@ -21,6 +21,7 @@ import {
   EAGAIN,
   ECANCELED,
   ECONNRESET,
+  EMSGSIZE,
   EPIPE,
   FAILED_CLOSED,
   FAILED_DEADLINE,
@@ -74,6 +75,9 @@ const STRICT = 1 << 4;
 const DISCARD = 1 << 5;
 /** The driver has been told to close. */
 const DESTROYED = 1 << 6;
+
+/** Messages with bounds: nothing is staged, and nothing is received ahead of its reader. */
+const PACKETS = 1 << 8;
 
 /** A connection's failed flush: told once, with its count, and from then on every write fails with its errno. */
 interface Fault {
@@ -145,6 +149,15 @@ export class FD implements SlotOwner {
 
   setStrict(): void {
     this.#flags |= STRICT;
+  }
+
+  /** Whether every write is a message of its own. */
+  get packets(): boolean {
+    return (this.#flags & PACKETS) !== 0;
+  }
+
+  setPackets(): void {
+    this.#flags |= PACKETS;
   }
 
   setDiscard(on: boolean): void {
@@ -248,7 +261,7 @@ export class FD implements SlotOwner {
     }
     const driver = this.poller.driver;
     if (!driver.mayBeReadable(this.slot) || this.reading.busy) return -EAGAIN;
-    if (p.length >= DIRECT_SIZE && driver.capabilities.has('direct')) {
+    if (this.packets || (p.length >= DIRECT_SIZE && driver.capabilities.has('direct'))) {
       return this.endOrReset(driver.tryReceiveInto(this.slot, p, 0, p.length));
     }
     const received = driver.tryReceive(this.slot, Math.max(p.length, SMALLEST_RECEIVE));
@@ -371,9 +384,19 @@ export class FD implements SlotOwner {
     if (failure !== FAILED_NOT) throw this.writeError(failure);
     if (this.#flags & SHUTTING) throw this.writeError(EPIPE);
     const { driver } = this.poller;
+    if (this.packets) return this.sendMessage(p);
     if (driver.outboundLength(this.slot) + p.length > OUTBOUND_BOUND) return false;
     if (p.length > 0) driver.stage(this.slot, p, 0, p.length);
     return true;
+  }
+
+  /** One message, or nothing of it. */
+  private sendMessage(p: Uint8Array): boolean {
+    const sent = this.poller.driver.trySend(this.slot, p, 0, p.length);
+    if (sent >= 0) return true;
+    if (sent === -EAGAIN) return false;
+    if (sent !== -EMSGSIZE) this.faulted(-sent, 0);
+    throw this.writeError(-sent);
   }
 
   private writeError(failure: Failure): Error {
@@ -391,7 +414,7 @@ export class FD implements SlotOwner {
   private stageNow(p: Uint8Array): boolean {
     const { driver } = this.poller;
     const length = p.length;
-    if (length >= DIRECT_SIZE || this.#flags & STRICT) return false;
+    if (length >= DIRECT_SIZE || this.#flags & (STRICT | PACKETS)) return false;
     if (driver.outboundLength(this.slot) + length > OUTBOUND_BOUND) return false;
     if (length > 0) driver.stage(this.slot, p, 0, length);
     return true;

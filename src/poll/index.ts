@@ -38,6 +38,7 @@ export {
   sendTo,
   TransferWaiter,
 } from './transfer-waiter.ts';
+export type { Credentials, UnixDriver } from './unix-driver.ts';
 
 export { scopeOf, zoneOf } from './zones.ts';
 

@@ -26,7 +26,7 @@ export class ReadWaiter extends Waiter {
 
   submit(fd: FD): Op {
     const driver = fd.poller.driver;
-    if (this.#p.length >= DIRECT_SIZE && driver.capabilities.has('direct')) {
+    if (fd.packets || (this.#p.length >= DIRECT_SIZE && driver.capabilities.has('direct'))) {
       driver.readable(fd.slot);
       return OP_READABLE;
     }

@@ -1,5 +1,5 @@
 import { OP_CONNECT, OP_DRAIN, OP_WRITABLE, type Op } from './driver.ts';
-import { EAGAIN, FAILED_DEADLINE, FAILED_DETACHED, FAILED_NOT, type Failure } from './errno.ts';
+import { EAGAIN, EMSGSIZE, FAILED_DEADLINE, FAILED_DETACHED, FAILED_NOT, type Failure } from './errno.ts';
 import type { FD } from './fd.ts';
 import { DIRECT_SIZE, OUTBOUND_BOUND } from './limits.ts';
 import { Waiter } from './waiter.ts';
@@ -23,7 +23,7 @@ export class WriteWaiter extends Waiter {
     super();
     this.#p = p;
     this.#length = p.length;
-    this.#direct = p.length >= DIRECT_SIZE && fd.poller.driver.capabilities.has('direct');
+    this.#direct = fd.packets || (p.length >= DIRECT_SIZE && fd.poller.driver.capabilities.has('direct'));
     this.#strict = fd.strict;
   }
 
@@ -52,7 +52,7 @@ export class WriteWaiter extends Waiter {
   }
 
   completed(fd: FD, result: number): boolean {
-    if (result >= 0 && this.#strict && this.#written === this.#length) {
+    if (result >= 0 && this.#strict && !this.#direct && this.#written === this.#length) {
       this.resolve(this.#length);
       return true;
     }
@@ -91,15 +91,23 @@ export class WriteWaiter extends Waiter {
     const driver = poller.driver;
     driver.flushNow(slot);
     if (driver.outboundLength(slot) > 0) return false;
-    while (this.#written < this.#length) {
+    // An empty message is one, too.
+    let empty = this.#length === 0 && fd.packets;
+    while (this.#written < this.#length || empty) {
       const sent = driver.trySend(slot, this.#p, this.#written, this.#length);
       if (sent === -EAGAIN) return false;
+      if (sent === -EMSGSIZE && fd.packets) {
+        // Of this message alone.
+        this.fail(fd, EMSGSIZE);
+        return true;
+      }
       if (sent < 0) {
         fd.faulted(-sent, 0);
         this.fail(fd, fd.takeWriteFailure());
         return true;
       }
       this.#written += sent;
+      empty = false;
     }
     return true;
   }

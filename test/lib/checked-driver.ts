@@ -19,6 +19,7 @@ import {
   type SocketOption,
 } from '#dist/poll/driver.js';
 import { OUTBOUND_BOUND } from '#dist/poll/limits.js';
+import type { UnixDriver } from '#dist/poll/unix-driver.js';
 
 const NAMES: Readonly<Record<number, string>> = {
   [OP_LISTEN]: 'listen',
@@ -112,6 +113,32 @@ export class CheckedDriver implements Driver, CompletionReceiver {
       this.#call('connect', () => this.#driver.connect(host, port, local)),
       OP_CONNECT,
     );
+  }
+
+  inherit(descriptor: number): number {
+    return this.#opened(
+      this.#call('inherit', () => this.#driver.inherit!(descriptor)),
+      OP_LISTEN,
+    );
+  }
+
+  get unix(): UnixDriver {
+    const unix = this.#driver.unix!;
+    return {
+      listen: (name, options) =>
+        this.#opened(
+          this.#call('listen', () => unix.listen(name, options)),
+          OP_LISTEN,
+        ),
+      connect: (name, packets, local) =>
+        this.#opened(
+          this.#call('connect', () => unix.connect(name, packets, local)),
+          OP_CONNECT,
+        ),
+      nameOf: (slot, end) => unix.nameOf(slot, end),
+      isPackets: (slot) => unix.isPackets(slot),
+      credentials: (slot) => unix.credentials(slot),
+    };
   }
 
   generationOf(slot: number): number {
@@ -221,7 +248,7 @@ export class CheckedDriver implements Driver, CompletionReceiver {
   trySend(slot: number, p: Uint8Array, from: number, to: number): number {
     this.#state(slot, 'trySend');
     if (this.#driver.outboundLength(slot) > 0) this.#violation(`trySend of slot ${slot} past its chain`);
-    if (from >= to || to > p.length) this.#violation(`trySend of [${from}, ${to}) of ${p.length} bytes`);
+    if (from > to || to > p.length) this.#violation(`trySend of [${from}, ${to}) of ${p.length} bytes`);
     return this.#call('trySend', () => this.#driver.trySend(slot, p, from, to));
   }
 

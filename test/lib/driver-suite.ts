@@ -9,6 +9,7 @@ import { sending } from './driver-suite/sending.ts';
 import { soak } from './driver-suite/soak.ts';
 import { streaming } from './driver-suite/streaming.ts';
 import { runRows, type Subject } from './driver-suite/subject.ts';
+import { unix } from './driver-suite/unix.ts';
 
 export type { Subject };
 
@@ -25,6 +26,7 @@ export function driverSuite(subject: Subject): void {
   runRows(subject, `${name}: shutdown and close`, closing);
   runRows(subject, `${name}: synchronous attempts`, attempts);
   runRows(subject, `${name}: options`, options);
+  runRows(subject, `${name}: Unix sockets`, unix);
   runRows(subject, `${name}: the event loop`, loop);
   runRows(subject, `${name}: processes`, processes, 4);
   runRows(subject, `${name}: soak`, soak);

@@ -1,4 +1,16 @@
-import { type Conn, dial, listen, type TCPConn, type TCPOptions } from 'gopark/net';
+import { randomUUID } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  type Conn,
+  dial,
+  listen,
+  type TCPConn,
+  type TCPOptions,
+  type UnixConn,
+  type UnixNetwork,
+} from 'gopark/net';
 
 /** Two ends of one connection. */
 export interface Pair<C extends Conn = Conn> {
@@ -26,6 +38,26 @@ export function tcpPairs(network: 'tcp4' | 'tcp6'): MakePair<TCPConn> {
 }
 
 export const tcpPair: MakePair<TCPConn> = tcpPairs('tcp4');
+
+/** A path for a Unix socket that nobody else has. */
+export function socketPath(): string {
+  return join(tmpdir(), `gopark-${randomUUID().slice(0, 13)}`);
+}
+
+/** Connected pairs over a path: `a` dialled, `b` was accepted. */
+export function unixPairs(network: UnixNetwork): MakePair<UnixConn> {
+  return async (options = {}) => {
+    const path = socketPath();
+    const listener = await listen(network, path, options);
+    try {
+      const [a, b] = await Promise.all([dial(network, path, options), listener.accept()]);
+      return { a, b };
+    } finally {
+      await listener.close();
+      await rm(path, { force: true });
+    }
+  };
+}
 
 const WATCHDOG = 15_000;
 

@@ -16,6 +16,7 @@ import {
   OP_WRITABLE,
   type Op,
 } from '#dist/poll/driver.js';
+import type { UnixListenOptions } from '#dist/poll/unix-driver.js';
 import { CheckedDriver } from '../checked-driver.ts';
 import { until } from '../waiting.ts';
 import type { HarnessCapability, Subject } from './subject.ts';
@@ -219,6 +220,19 @@ export class Rig implements CompletionReceiver {
   /** A slot, or the negated errno of the call or of the completion. */
   connect(port: number, host = '127.0.0.1', local: { host: string; port: number } | null = null) {
     return this.#opening(OP_CONNECT, this.driver.connect(host, port, local));
+  }
+
+  listenUnix(name: string, options: Partial<UnixListenOptions> = {}): Promise<number> {
+    const all = { packets: false, backlog: 511, mode: -1, ...options };
+    return this.#opening(OP_LISTEN, this.driver.unix!.listen(name, all));
+  }
+
+  connectUnix(name: string, packets = false, local: string | null = null): Promise<number> {
+    return this.#opening(OP_CONNECT, this.driver.unix!.connect(name, packets, local));
+  }
+
+  inherit(descriptor: number): Promise<number> {
+    return this.#opening(OP_LISTEN, this.driver.inherit!(descriptor));
   }
 
   async accept(listener: number): Promise<number> {

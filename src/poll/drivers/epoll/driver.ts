@@ -73,6 +73,7 @@ import {
 } from './layout.ts';
 import { type Native, SOCKET_OPTIONS } from './native.ts';
 import { Remainder } from './remainder.ts';
+import { EpollUnix } from './unix.ts';
 
 /** The second small write of a round shows that more will come: they share a segment of this size. */
 const SHARED_SEGMENT = 1024;
@@ -110,10 +111,16 @@ export class EpollDriver implements Driver {
     'datagramBatch',
     'unixgram',
     'peerErrors',
+    'unix',
+    'unixpacket',
+    'unixLocalAddress',
+    'peerCredentials',
+    'inherit',
   ]);
   readonly slotCount: number;
   readonly slab: Uint8Array;
   readonly receivedAt = 0;
+  readonly unix: EpollUnix;
   readonly #native: Native;
   readonly #memory: SharedMemory;
   readonly #words: Int32Array;
@@ -130,6 +137,7 @@ export class EpollDriver implements Driver {
 
   constructor(native: Native, sizes: Sizes) {
     this.#native = native;
+    this.unix = new EpollUnix(native, (slot) => this.#post(OP_LISTEN, slot, 0));
     this.#memory = new SharedMemory(sizes);
     this.#words = this.#memory.words;
     this.slab = this.#memory.slab;
@@ -155,6 +163,12 @@ export class EpollDriver implements Driver {
     return local === null
       ? this.#native.connect(host, port)
       : this.#native.connect(host, port, local.host, local.port);
+  }
+
+  inherit(descriptor: number): number {
+    const slot = this.#native.adoptListener(descriptor);
+    if (slot >= 0) this.#post(OP_LISTEN, slot, 0);
+    return slot;
   }
 
   get datagrams(): EpollDatagrams {

@@ -31,6 +31,15 @@ export interface Native {
   localAddress(slot: number): string | null;
   remoteAddress(slot: number): string | null;
 
+  // Unix sockets that carry connections; names as in unix-driver.ts
+
+  listenUnix(name: string, packets: number, backlog: number, mode: number): number;
+  connectUnix(name: string, packets: number, local?: string): number;
+  unixName(slot: number, remote: number): string | null;
+  isPackets(slot: number): number;
+  peerCredentials(slot: number, out: Uint32Array): number;
+  adoptListener(descriptor: number): number;
+
   // Datagram sockets: entries and their addresses are in the two blocks that `startDatagrams` was given.
 
   startDatagrams(

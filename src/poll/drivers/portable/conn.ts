@@ -57,6 +57,8 @@ export class PortableConn {
   readonly generation: number;
   local: SocketAddress | null = null;
   remote: SocketAddress | null = null;
+  /** Of a Unix socket: the name that it was connected to. */
+  name: string | null = null;
   readonly #host: Host;
   readonly #socket: Socket;
   /** Operations in flight, a bit each. */

@@ -1,4 +1,4 @@
-import { connect } from 'node:net';
+import { connect, type NetConnectOpts } from 'node:net';
 import { beforeSlice } from '../../../runtime/budget.ts';
 import {
   type Capability,
@@ -21,6 +21,7 @@ import type { Host, Owner } from './host.ts';
 import { PortableListener } from './listener.ts';
 import { LoopHolder } from './loop-holder.ts';
 import { OutboundBlocks } from './outbound.ts';
+import { PortableUnix } from './unix.ts';
 
 /** Dialled sockets receive into memory of this size, which they share. */
 const RECEIVE_SIZE = 64 * 1024;
@@ -30,8 +31,10 @@ type Entry = PortableConn | PortableListener | PortableDatagram;
 function capabilities(): ReadonlySet<Capability> {
   const [major, minor] = process.versions.node.split('.').map(Number) as [number, number];
   const reusePort = major > 23 || (major === 23 && minor >= 1) || (major === 22 && minor >= 12);
-  const all: Capability[] = ['localAddress', 'datagrams'];
-  return new Set<Capability>(reusePort ? [...all, 'reusePort'] : all);
+  const all: Capability[] = ['localAddress', 'datagrams', 'unix'];
+  if (reusePort) all.push('reusePort');
+  if (process.platform !== 'win32') all.push('inherit');
+  return new Set(all);
 }
 
 /**
@@ -69,6 +72,7 @@ export class PortableDriver implements Driver {
   };
   readonly #host: Host;
   #datagrams: PortableDatagrams | null = null;
+  readonly unix: PortableUnix;
 
   constructor({ slots }: { readonly slots: number }) {
     this.slotCount = slots;
@@ -92,6 +96,11 @@ export class PortableDriver implements Driver {
       staged: (conn) => this.#staged(conn),
       closed: (owner, tell) => this.#closed(owner, tell),
     };
+    this.unix = new PortableUnix({
+      listen: (listen) => this.#listener(listen),
+      connect: (name) => this.#connect({ path: name }, name),
+      entry: (slot) => this.#entries[slot] as PortableConn | PortableListener,
+    });
   }
 
   start(receiver: CompletionReceiver): void {
@@ -135,6 +144,14 @@ export class PortableDriver implements Driver {
   // Opening
 
   listen(host: string, port: number, options: ListenSocketOptions): number {
+    return this.#listener((listener) => listener.listen(host, port, options));
+  }
+
+  inherit(descriptor: number): number {
+    return this.#listener((listener) => listener.listenOn(descriptor));
+  }
+
+  #listener(listen: (listener: PortableListener) => void): number {
     const slot = this.#claim();
     if (slot < 0) return slot;
     const listener = new PortableListener(this.#host, slot, this.#generations[slot]!, (socket) => {
@@ -144,8 +161,15 @@ export class PortableDriver implements Driver {
       this.#entries[accepted] = conn;
       return conn.accepted();
     });
+    try {
+      listen(listener);
+    } catch (error) {
+      // Before it was anybody's: the slot is free again.
+      this.#free.push(slot);
+      const { errno } = error as NodeJS.ErrnoException;
+      return typeof errno === 'number' ? errno : -EINVAL;
+    }
     this.#entries[slot] = listener;
-    listener.listen(host, port, options);
     return slot;
   }
 
@@ -162,17 +186,21 @@ export class PortableDriver implements Driver {
   }
 
   connect(host: string, port: number, local: { host: string; port: number } | null): number {
+    const from = local === null ? {} : { localAddress: local.host, localPort: local.port };
+    return this.#connect({ host, port, ...from });
+  }
+
+  #connect(to: NetConnectOpts, name: string | null = null): number {
     const slot = this.#claim();
     if (slot < 0) return slot;
     const buffer = this.#shared;
     const socket = connect({
-      host,
-      port,
-      ...(local === null ? {} : { localAddress: local.host, localPort: local.port }),
+      ...to,
       allowHalfOpen: true,
       onread: { buffer, callback: (count: number) => conn.arrivedShared(buffer, count) },
     });
     const conn = new PortableConn(this.#host, socket, slot, this.#generations[slot]!);
+    conn.name = name;
     this.#entries[slot] = conn;
     conn.connecting();
     return slot;

@@ -3,6 +3,7 @@ import { type ListenSocketOptions, OP_ACCEPT, OP_LISTEN, type Op, type SocketAdd
 import { EAGAIN, ECANCELED, EINVAL } from '../../errno.ts';
 import type { PortableConn } from './conn.ts';
 import type { Host } from './host.ts';
+import { PrivatePath } from './private-path.ts';
 
 /** What an accepted connection inherits, as on Linux. */
 export interface Inherited {
@@ -14,6 +15,16 @@ export interface Inherited {
 
 /** Makes a connection of a socket, or says why not (a negated errno). */
 type Adopt = (socket: Socket) => PortableConn | number;
+
+/** 0, or a negated errno. */
+function published(path: PrivatePath): number {
+  try {
+    path.publish();
+    return 0;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).errno ?? -EINVAL;
+  }
+}
 
 /**
  * One listening socket on a `net.Server`. The server accepts by itself, as fast as connections come: they wait here,
@@ -27,6 +38,9 @@ export class PortableListener {
   readonly #host: Host;
   readonly #server: Server;
   readonly #adopt: Adopt;
+  #path: PrivatePath | null = null;
+  /** Of a Unix socket. */
+  name: string | null = null;
   readonly #waiting: PortableConn[] = [];
   /** A failed accept that nobody has been told of. */
   #failure = 0;
@@ -50,9 +64,36 @@ export class PortableListener {
     this.#server.listen(reusePort ? { ...where, reusePort } : where).unref();
   }
 
+  /** At a Unix socket. */
+  listenAt(name: string, backlog: number, mode: number): void {
+    this.name = name;
+    const isFile = !name.startsWith('\0') && process.platform !== 'win32';
+    if (isFile) this.#path = new PrivatePath(name, mode);
+    const path = this.#path?.path ?? name;
+    try {
+      this.#server.listen({ path, backlog, exclusive: true }).unref();
+    } catch (error) {
+      this.#path?.done();
+      throw error;
+    }
+  }
+
+  /** At a socket that somebody else has opened. */
+  listenOn(descriptor: number): void {
+    this.#server.listen({ fd: descriptor, exclusive: true }).unref();
+  }
+
   #listened(result: number): void {
     if (!this.#listening) return;
     this.#listening = false;
+    const path = this.#path;
+    if (path !== null) {
+      this.#path = null;
+      if (result === 0) result = published(path);
+      // What could not be published goes with its directory.
+      if (result < 0) this.#server.close();
+      path.done();
+    }
     this.#host.complete(OP_LISTEN, this, result);
   }
 
@@ -105,6 +146,12 @@ export class PortableListener {
     return failure === 0 ? -EAGAIN : -failure;
   }
 
+  /** The name of the Unix socket that it listens at, if it is one. */
+  get path(): string | null {
+    const address = this.name ?? this.#server.address();
+    return typeof address === 'string' ? address : null;
+  }
+
   get local(): SocketAddress | null {
     const address = this.#server.address();
     if (address === null || typeof address === 'string') return null;
@@ -129,6 +176,8 @@ export class PortableListener {
     for (const conn of this.#waiting.splice(0)) conn.abandon();
     // Its own callback waits for all connections that it ever accepted.
     if (this.#server.listening) this.#server.close();
+    this.#path?.done();
+    this.#path = null;
     setImmediate(() => this.#host.closed(this, true));
   }
 }

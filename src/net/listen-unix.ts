@@ -1,0 +1,66 @@
+import { checkCount } from '../io/arguments.ts';
+import { ArgumentRangeError } from '../io/index.ts';
+import { threadPoller } from '../poll/index.ts';
+import { defaultBacklog } from './backlog.ts';
+import { OpError, operationError, UnsupportedError } from './errors.ts';
+import { connSettings, type StreamOptions } from './options.ts';
+import { UnixAddr } from './unix-addr.ts';
+import type { UnixNetwork } from './unix-conn.ts';
+import { UnixListener } from './unix-listener.ts';
+
+/** Options of `listen` for Unix sockets; those of StreamOptions are for the connections it accepts. */
+export interface ListenUnixOptions extends StreamOptions {
+  /** How many connections may wait to be accepted. Default: as many as the system allows (somaxconn). */
+  backlog?: number;
+  /**
+   * The permissions of the path, 0o600 for instance: who may write to it may connect. At no time it has more. Default:
+   * as the process makes files (0o777 less the umask).
+   */
+  mode?: number;
+  /** Whether `close` removes the path, unless somebody has put another file there. Default true. */
+  unlinkOnClose?: boolean;
+}
+
+export function isUnix(network: string): network is UnixNetwork {
+  return network === 'unix' || network === 'unixpacket';
+}
+
+/** Throws where the driver has no such sockets. */
+export function needsUnix(network: UnixNetwork): void {
+  const { driver } = threadPoller();
+  const capability = network === 'unix' ? 'unix' : 'unixpacket';
+  if (!driver.capabilities.has(capability)) throw new UnsupportedError(driver.name, capability);
+}
+
+export async function listenUnix(
+  network: UnixNetwork,
+  path: string,
+  options: ListenUnixOptions,
+): Promise<UnixListener> {
+  const addr = new UnixAddr(path, network);
+  // Go has the kernel choose for '' as well as for '@'.
+  const { name } = addr;
+  const settings = connSettings(options);
+  const { backlog = defaultBacklog(), mode = -1 } = options;
+  checkCount(backlog, 'backlog', 1);
+  if (mode !== -1 && !(Number.isInteger(mode) && mode >= 0 && mode <= 0o777)) {
+    throw new ArgumentRangeError('mode', 'permissions up to 0o777', mode);
+  }
+  needsUnix(network);
+  const poller = threadPoller();
+  const details = { op: 'listen', net: network, addr };
+  const packets = network === 'unixpacket';
+  const slot = poller.driver.unix!.listen(name, { packets, backlog, mode });
+  if (slot < 0) throw operationError(-slot, details);
+  const listener = new UnixListener(poller, slot, settings, network);
+  try {
+    await listener.fd.listening();
+    const isPath = name !== '' && !name.startsWith('\0');
+    if (isPath && options.unlinkOnClose !== false) listener.owns(path);
+    return listener;
+  } catch (error) {
+    await listener.close();
+    if (error instanceof OpError && error.errno !== undefined) throw operationError(-error.errno, details);
+    throw error;
+  }
+}
