@@ -104,7 +104,7 @@ typedef struct {
 } send_t;
 
 /* sendfile has no MSG_NOSIGNAL. Node ignores the signal, unless somebody listened to it once. */
-static bool block_sigpipe(sigset_t *before)
+bool block_sigpipe(sigset_t *before)
 {
 	sigset_t pipe;
 	sigemptyset(&pipe);
@@ -112,7 +112,7 @@ static bool block_sigpipe(sigset_t *before)
 	return pthread_sigmask(SIG_BLOCK, &pipe, before) == 0 && !sigismember(before, SIGPIPE);
 }
 
-static void unblock_sigpipe(const sigset_t *before, bool raised)
+void unblock_sigpipe(const sigset_t *before, bool raised)
 {
 	sigset_t pipe;
 	struct timespec now = { 0 };

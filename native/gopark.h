@@ -5,6 +5,7 @@
 #define NAPI_VERSION 8
 #include <errno.h>
 #include <node_api.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -47,6 +48,7 @@ typedef struct driver {
 	int32_t *retry;     /* slots with a parked reader that the slab had no room for */
 	int32_t retries;
 	struct datagrams *datagrams; /* once there is a datagram socket */
+	struct pipes *pipes;         /* once something was spliced */
 	struct epoll_event events[EVENT_BATCH];
 } driver_t;
 
@@ -63,8 +65,15 @@ extern const napi_property_descriptor descriptor_functions[];
 extern const size_t descriptor_function_count;
 
 /* file.c: files, by Node's descriptors. */
+bool block_sigpipe(sigset_t *before);
+void unblock_sigpipe(const sigset_t *before, bool raised);
 extern const napi_property_descriptor file_functions[];
 extern const size_t file_function_count;
+
+/* splice.c: from one descriptor to another inside the kernel. */
+void pipes_free(struct pipes *pipes);
+extern const napi_property_descriptor splice_functions[];
+extern const size_t splice_function_count;
 
 /* vector.c: many buffers at once. */
 extern const napi_property_descriptor vector_functions[];

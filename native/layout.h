@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-enum { LAYOUT_VERSION = 10 };
+enum { LAYOUT_VERSION = 11 };
 
 /* The header. JavaScript fills in the first six before init; the rest changes all the time. */
 enum {
@@ -30,8 +30,19 @@ enum {
 	H_TURN,         /* changes whenever the event loop goes to sleep */
 	H_RAN_FROM,     /* microseconds: since when JavaScript of ours runs in this turn, 0: it did not */
 	H_RAN_FOR,      /* how long that turn went on after it */
+	H_SPLICE_TAKEN = 20, /* what the last splice did: bytes out of its source, */
+	H_SPLICE_SENT,       /* bytes into its destination, */
+	H_SPLICE_CHANNEL,    /* the pipe that still holds some, or -1, */
+	H_SPLICE_HELD,       /* and how many, */
+	H_SPLICE_BULK,       /* whether much comes, */
+	H_SPLICE_ERROR,      /* the errno that ended it, */
+	H_SPLICE_LEFT_FROM,  /* and what of the slab was received and not sent. */
+	H_SPLICE_LEFT_TO,
 	H_SIZE = 32
 };
+
+/* How a splice ended: as src/poll/splice.ts has it. */
+enum { SPLICE_MORE = 1, SPLICE_EMPTY, SPLICE_FULL, SPLICE_END, SPLICE_FROM_FAILED, SPLICE_TO_FAILED, SPLICE_CANNOT };
 
 /* One completion: what happened to which slot. */
 typedef struct {
@@ -87,6 +98,7 @@ enum {
 	F_DATAGRAM = 1 << 12,
 	F_PACKETS = 1 << 13, /* messages with bounds: a short receive says nothing about what else is there */
 	F_SHARED = 1 << 14,  /* other processes have the socket, too */
+	F_PIPE = 1 << 15,    /* no socket: it is spliced without a pipe in between */
 };
 
 #endif

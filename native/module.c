@@ -17,6 +17,7 @@ static void free_driver(driver_t *driver)
 	free(driver->idle);
 	free(driver->retry);
 	datagrams_free(driver->datagrams);
+	pipes_free(driver->pipes);
 	free(driver);
 	napi_remove_async_cleanup_hook(cleanup);
 }
@@ -215,6 +216,7 @@ NAPI_MODULE_INIT()
 	napi_define_properties(env, exports, sizeof functions / sizeof *functions, functions);
 	napi_define_properties(env, exports, descriptor_function_count, descriptor_functions);
 	napi_define_properties(env, exports, file_function_count, file_functions);
+	napi_define_properties(env, exports, splice_function_count, splice_functions);
 	napi_define_properties(env, exports, vector_function_count, vector_functions);
 	napi_define_properties(env, exports, datagram_function_count, datagram_functions);
 	napi_define_properties(env, exports, unix_function_count, unix_functions);

@@ -1,6 +1,6 @@
 import { checkBytes, checkCount, checkReader } from '../io/arguments.ts';
 import { copyLoop } from '../io/copy.ts';
-import { LimitedReader, type Reader, type ReaderFrom } from '../io/index.ts';
+import { LimitedReader, type Reader, type ReaderFrom, type Writer } from '../io/index.ts';
 import {
   type Counts,
   type Failure,
@@ -16,6 +16,7 @@ import type { CallOptions, Conn } from './conn.ts';
 import { instantIn, instantOf } from './deadlines.ts';
 import { ClosedError, OpError, operationError, UnsupportedError } from './errors.ts';
 import { type ConnSettings, setOption } from './options.ts';
+import { splice } from './splice.ts';
 
 /** What a peer that has gone makes of `close`: no news for `await using`. */
 const PEER_GONE = new Set(['ECONNRESET', 'EPIPE', 'ENOTCONN', 'ETIMEDOUT']);
@@ -160,6 +161,11 @@ export abstract class StreamConn<A extends Addr = Addr> implements Conn, ReaderF
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  /** @internal What `readFrom` of another connection asks this one for. */
+  [sendTo](w: Writer, to: FD, limited: LimitedReader | null): Promise<number> {
+    return splice(this.#fd, to, limited, () => copyLoop(w, limited ?? this));
   }
 
   /** Resolves when the kernel has taken everything that was written before. */

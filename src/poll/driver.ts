@@ -1,4 +1,5 @@
 import type { DatagramDriver } from './datagram-driver.ts';
+import type { Splice, SpliceOutcome } from './splice.ts';
 import type { UnixDriver } from './unix-driver.ts';
 
 /**
@@ -136,6 +137,16 @@ export interface Driver {
   /** Moves a slot to a poller set below `pollers`: 0 or a negated errno. Nothing that has arrived is lost. */
   assign(slot: number, poller: number): number;
 
+  /**
+   * With the capability 'splice': moves at most `most` bytes from one slot to another inside the kernel, without
+   * waiting: first what `splice` still holds, then what has come in. Tells in `splice` how many, and how it ended (see
+   * splice.ts). It moves a bounded number at a time. Only while nothing is outbound at `to` and nothing inbound in
+   * flight at `from`. A `from` of -1 with a `most` of 0 delivers what is held: the source may have gone.
+   */
+  trySplice?(from: number, to: number, most: number, splice: Splice): SpliceOutcome;
+  /** Gives up what it holds. To be called once with each `splice` that was used. */
+  endSplice?(splice: Splice): void;
+
   /** A socket option, by its name in options.ts: 0 or a negated errno (`-ENOTSUP`: this driver lacks it). */
   setOption(slot: number, option: SocketOption, value: number, second?: number): number;
   getOption(slot: number, option: SocketOption): number;
@@ -220,6 +231,8 @@ export type Capability =
   | 'closeRead'
   /** Files go to a connection inside the kernel: there is `sendFile`. */
   | 'sendFile'
+  /** Bytes go from one connection to another inside the kernel: there are `trySplice` and `endSplice`. */
+  | 'splice'
   /** There is `datagrams`. */
   | 'datagrams'
   /** Datagrams go in the call itself, several in one system call: `trySend` and `trySendBatch` of `datagrams` work. */

@@ -168,7 +168,9 @@ export class FD implements SlotOwner {
   *parked(): Generator<[waiter: Waiter, place: number]> {
     for (const desc of [this.reading, this.#writing]) {
       let place = 0;
-      for (let waiter = desc?.head ?? null; waiter !== null; waiter = waiter.next) yield [waiter, place++];
+      for (let waiter = desc?.head ?? null; waiter !== null; waiter = waiter.next, place++) {
+        if (!waiter.elsewhere) yield [waiter, place];
+      }
     }
   }
 
@@ -341,6 +343,21 @@ export class FD implements SlotOwner {
     return this.#inbound?.length ?? this.#rare?.accepted.length ?? 0;
   }
 
+  /** Bytes that were received and that nobody has read. */
+  get inbound(): Uint8Array | null {
+    return this.#inbound;
+  }
+
+  /** The first `count` of them went another way. */
+  consumeInbound(count: number): void {
+    const inbound = this.#inbound!;
+    this.#inbound = count === inbound.length ? null : inbound.subarray(count);
+  }
+
+  get mayBeReadable(): boolean {
+    return this.poller.driver.mayBeReadable(this.slot);
+  }
+
   private keepInbound(bytes: Uint8Array): void {
     if (this.closed) return;
     if (this.#inbound === null) {
@@ -427,6 +444,12 @@ export class FD implements SlotOwner {
     if (fault !== null && fault !== undefined) return fault.errno;
     if (this.#flags & WRITE_SHUT) return EPIPE;
     return this.#writing?.expired ? FAILED_DEADLINE : FAILED_NOT;
+  }
+
+  /** Why nothing new can be written: what was begun before `closeWrite` still goes. */
+  writeRefusal(): Failure {
+    const failure = this.takeWriteFailure();
+    return failure === FAILED_NOT && this.#flags & SHUTTING ? EPIPE : failure;
   }
 
   /** The count of a fault, for the one error that tells it. */

@@ -35,6 +35,10 @@ export abstract class Waiter implements Parked<never> {
   get pinned(): boolean {
     return false;
   }
+  /** It has another one at the other end of its copy, which says it all. */
+  get elsewhere(): boolean {
+    return false;
+  }
   /** What happened while it was pinned. */
   interrupt(_failure: Failure): void {}
   /** The caller's signal fired. */

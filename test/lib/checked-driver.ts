@@ -19,6 +19,14 @@ import {
   type SocketOption,
 } from '#dist/poll/driver.js';
 import { OUTBOUND_BOUND } from '#dist/poll/limits.js';
+import {
+  SPLICE_CANNOT,
+  SPLICE_FULL,
+  SPLICE_MORE,
+  SPLICE_TO_FAILED,
+  type Splice,
+  type SpliceOutcome,
+} from '#dist/poll/splice.js';
 import type { UnixDriver } from '#dist/poll/unix-driver.js';
 
 const NAMES: Readonly<Record<number, string>> = {
@@ -54,6 +62,8 @@ export class CheckedDriver implements Driver, CompletionReceiver {
   holds = 0;
   readonly #driver: Driver;
   readonly #slots = new Map<number, SlotState>();
+  /** Those that hold bytes. */
+  readonly #splices = new Set<Splice>();
   #receiver!: CompletionReceiver;
   /** The call of the caller that is running. */
   #calling = '';
@@ -88,10 +98,12 @@ export class CheckedDriver implements Driver, CompletionReceiver {
 
   /** Operations that have not completed, and slots that were not freed. */
   get unfinished(): string[] {
-    return [...this.#slots].map(
+    const splices = [...this.#splices].map(({ held }) => `a splice that holds ${held} bytes`);
+    const slots = [...this.#slots].map(
       ([slot, { inFlight, closing }]) =>
         `slot ${slot}: ${[...inFlight].map((op) => NAMES[op]).join(' ')}${closing ? ' closing' : ' open'}`,
     );
+    return [...slots, ...splices];
   }
 
   start(receiver: CompletionReceiver): void {
@@ -280,6 +292,32 @@ export class CheckedDriver implements Driver, CompletionReceiver {
       done(count, errno);
     };
     return this.#call('sendFile', () => this.#driver.sendFile!(slot, file, offset, length, checked));
+  }
+
+  trySplice(from: number, to: number, most: number, splice: Splice): SpliceOutcome {
+    if (!this.capabilities.has('splice')) this.#violation('trySplice without the capability');
+    this.#state(to, 'trySplice to');
+    if (from >= 0) this.#noneInFlight(from, 'trySplice');
+    else if (most !== 0) this.#violation(`trySplice of ${most} bytes from nowhere`);
+    if (this.#driver.outboundLength(to) > 0) this.#violation(`trySplice to slot ${to} past its chain`);
+    const before = splice.held;
+    const outcome = this.#call('trySplice', () => this.#driver.trySplice!(from, to, most, splice));
+    const { taken, sent, held } = splice;
+    const left = splice.leftTo - splice.leftFrom;
+    const what = `trySplice ${outcome}: held ${before}, taken ${taken} of ${most}, sent ${sent}, held ${held}, left ${left}`;
+    if (taken > most || taken < 0 || sent < 0 || held < 0 || left < 0) this.#violation(what);
+    if (outcome !== SPLICE_TO_FAILED && before + taken !== sent + held + left) this.#violation(what);
+    if (held > 0 && ![SPLICE_FULL, SPLICE_TO_FAILED, SPLICE_CANNOT].some((end) => end === outcome))
+      this.#violation(what);
+    if (left > 0 && (held > 0 ? outcome !== SPLICE_CANNOT : outcome === SPLICE_MORE)) this.#violation(what);
+    if (splice.held > 0) this.#splices.add(splice);
+    else this.#splices.delete(splice);
+    return outcome;
+  }
+
+  endSplice(splice: Splice): void {
+    this.#call('endSplice', () => this.#driver.endSplice!(splice));
+    this.#splices.delete(splice);
   }
 
   stage(slot: number, p: Uint8Array, from: number, to: number): void {

@@ -7,6 +7,7 @@ import { processes } from './driver-suite/processes.ts';
 import { receiving } from './driver-suite/receiving.ts';
 import { sending } from './driver-suite/sending.ts';
 import { soak } from './driver-suite/soak.ts';
+import { splicing } from './driver-suite/splicing.ts';
 import { streaming } from './driver-suite/streaming.ts';
 import { runRows, type Subject } from './driver-suite/subject.ts';
 import { unix } from './driver-suite/unix.ts';
@@ -25,6 +26,7 @@ export function driverSuite(subject: Subject): void {
   runRows(subject, `${name}: sending`, sending);
   runRows(subject, `${name}: shutdown and close`, closing);
   runRows(subject, `${name}: synchronous attempts`, attempts);
+  runRows(subject, `${name}: splicing`, splicing);
   runRows(subject, `${name}: options`, options);
   runRows(subject, `${name}: Unix sockets`, unix);
   runRows(subject, `${name}: the event loop`, loop);

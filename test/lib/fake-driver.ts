@@ -17,6 +17,17 @@ import {
   type Op,
   type SocketAddress,
 } from '#dist/poll/driver.js';
+import {
+  SPLICE_CANNOT,
+  SPLICE_EMPTY,
+  SPLICE_END,
+  SPLICE_FROM_FAILED,
+  SPLICE_FULL,
+  SPLICE_MORE,
+  SPLICE_TO_FAILED,
+  type Splice,
+  type SpliceOutcome,
+} from '#dist/poll/splice.js';
 
 const { EAGAIN, EBADF, ECANCELED, ECONNRESET, EPIPE } = constants.errno;
 
@@ -123,6 +134,7 @@ export class FakeDriver implements Driver {
   readonly #choose: Choose;
   readonly #sockets: (Socket | null)[] = [];
   readonly #generations: number[] = [];
+  readonly #spliced = new Map<Splice, ByteQueue>();
   #receiver!: CompletionReceiver;
 
   constructor(options: FakeOptions) {
@@ -137,7 +149,7 @@ export class FakeDriver implements Driver {
     this.#choose = options.choose;
     const { direct, attempts, poll, multishot } = this.#options;
     const capabilities: Capability[] = ['linger', 'bufferSizes', 'closeRead'];
-    if (direct && attempts) capabilities.push('direct');
+    if (direct && attempts) capabilities.push('direct', 'splice');
     if (poll) capabilities.push('poll');
     if (multishot) capabilities.push('multishot');
     this.capabilities = new Set(capabilities);
@@ -320,6 +332,74 @@ export class FakeDriver implements Driver {
   trySendVector(slot: number, buffers: readonly Uint8Array[], first: number, from: number): number {
     const bytes = Buffer.concat(buffers.slice(first)).subarray(from);
     return bytes.length === 0 ? 0 : this.trySend(slot, bytes, 0, bytes.length);
+  }
+
+  trySplice(from: number, to: number, most: number, splice: Splice): SpliceOutcome {
+    const target = this.#sockets[to]!;
+    const held = this.#spliced.get(splice) ?? new ByteQueue();
+    this.#spliced.set(splice, held);
+    Object.assign(splice, { taken: 0, sent: 0, errno: 0, leftFrom: 0, leftTo: 0 });
+    const outcome = this.#splice(from, target, most, splice, held);
+    splice.held = held.length;
+    return outcome;
+  }
+
+  #splice(from: number, to: Socket, most: number, splice: Splice, held: ByteQueue): SpliceOutcome {
+    for (let steps = this.#some(3); ; steps--) {
+      const refused = this.#refusal(to);
+      if (held.length > 0 && refused !== 0) {
+        splice.errno = refused;
+        return SPLICE_TO_FAILED;
+      }
+      if (held.length > 0) {
+        const room = Math.min(this.#room(to), held.length);
+        if (room > 0) splice.sent += this.#hand(to, held.shift(this.#some(room)));
+        if (held.length > 0) return SPLICE_FULL;
+      }
+      if (most <= splice.taken || steps === 0) return SPLICE_MORE;
+      if (this.#choose(100) === 0) return SPLICE_CANNOT;
+      const bytes = this.#receive(this.#sockets[from]!, Math.min(most - splice.taken, 20_000));
+      if (bytes === 0) return SPLICE_END;
+      if (bytes === -EAGAIN) return SPLICE_EMPTY;
+      if (typeof bytes === 'number') {
+        splice.errno = -bytes;
+        return SPLICE_FROM_FAILED;
+      }
+      splice.taken += bytes.length;
+      if (this.#choose(2) === 0) {
+        held.push(bytes);
+        continue;
+      }
+      // By way of memory: what finds no room is left there.
+      if (refused !== 0) {
+        splice.errno = refused;
+        return SPLICE_TO_FAILED;
+      }
+      const room = Math.min(this.#room(to), bytes.length);
+      const sent = room === 0 ? 0 : this.#hand(to, bytes.subarray(0, this.#some(room)));
+      splice.sent += sent;
+      if (sent === bytes.length) continue;
+      this.slab.fill(0xdd);
+      this.slab.set(bytes.subarray(sent), 100);
+      splice.leftFrom = 100;
+      splice.leftTo = 100 + bytes.length - sent;
+      return SPLICE_FULL;
+    }
+  }
+
+  #hand(to: Socket, bytes: Uint8Array): number {
+    to.peer!.arrived.push(bytes);
+    return bytes.length;
+  }
+
+  endSplice(splice: Splice): void {
+    this.#spliced.delete(splice);
+    splice.held = 0;
+  }
+
+  /** Copies that hold something. */
+  get splices(): number {
+    return [...this.#spliced.values()].filter(({ length }) => length > 0).length;
   }
 
   stage(slot: number, p: Uint8Array, from: number, to: number): void {

@@ -20,7 +20,9 @@ import {
   type SocketOption,
 } from '../../driver.ts';
 import { EAGAIN, ECANCELED } from '../../errno.ts';
+import { SPLICE_FROM_FAILED, type Splice, type SpliceOutcome } from '../../splice.ts';
 import { EpollDatagrams } from './datagrams.ts';
+import { IdlePipes } from './idle-pipes.ts';
 import {
   C_GENERATION,
   C_KIND,
@@ -49,6 +51,14 @@ import {
   H_OUT_OFFSET,
   H_REFERENCED,
   H_SEGMENTS_USED,
+  H_SPLICE_BULK,
+  H_SPLICE_CHANNEL,
+  H_SPLICE_ERROR,
+  H_SPLICE_HELD,
+  H_SPLICE_LEFT_FROM,
+  H_SPLICE_LEFT_TO,
+  H_SPLICE_SENT,
+  H_SPLICE_TAKEN,
   H_TURN,
   H_UNSENT,
   K_ACCEPTED,
@@ -107,6 +117,7 @@ export class EpollDriver implements Driver {
     'localAddress',
     'closeRead',
     'sendFile',
+    'splice',
     'datagrams',
     'datagramBatch',
     'unixgram',
@@ -133,12 +144,14 @@ export class EpollDriver implements Driver {
   #receiver!: CompletionReceiver;
   #dispatching = false;
   #sets = 1;
+  readonly #pipes: IdlePipes;
   #datagrams: EpollDatagrams | null = null;
 
   constructor(native: Native, sizes: Sizes) {
     this.#native = native;
     this.unix = new EpollUnix(native, (slot) => this.#post(OP_LISTEN, slot, 0));
     this.#memory = new SharedMemory(sizes);
+    this.#pipes = new IdlePipes(() => native.trimPipes());
     this.#words = this.#memory.words;
     this.slab = this.#memory.slab;
     this.slotCount = this.#memory.slotCount;
@@ -301,6 +314,36 @@ export class EpollDriver implements Driver {
 
   trySend(slot: number, p: Uint8Array, from: number, to: number): number {
     return this.#native.send(slot, p, from, to);
+  }
+
+  trySplice(from: number, to: number, most: number, splice: Splice): SpliceOutcome {
+    if (this.#peeked.size > 0 && from >= 0) {
+      const peeked = this.#takePeeked(from);
+      if (peeked !== 0) {
+        splice.taken = 0;
+        splice.sent = 0;
+        splice.errno = -peeked;
+        return SPLICE_FROM_FAILED;
+      }
+    }
+    const outcome = this.#native.splice(from, to, splice.channel, most, splice.bulk ? 1 : 0);
+    const words = this.#words;
+    splice.taken = words[H_SPLICE_TAKEN]!;
+    splice.sent = words[H_SPLICE_SENT]!;
+    splice.channel = words[H_SPLICE_CHANNEL]!;
+    splice.held = words[H_SPLICE_HELD]!;
+    splice.bulk = words[H_SPLICE_BULK] !== 0;
+    splice.errno = words[H_SPLICE_ERROR]!;
+    splice.leftFrom = words[H_SPLICE_LEFT_FROM]!;
+    splice.leftTo = words[H_SPLICE_LEFT_TO]!;
+    if (splice.bulk) this.#pipes.used();
+    return outcome as SpliceOutcome;
+  }
+
+  endSplice(splice: Splice): void {
+    if (splice.channel >= 0) this.#native.endSplice(splice.channel);
+    splice.channel = -1;
+    splice.held = 0;
   }
 
   trySendVector(slot: number, buffers: readonly Uint8Array[], first: number, from: number): number {

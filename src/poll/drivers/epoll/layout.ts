@@ -2,7 +2,7 @@
  * The memory that TypeScript and C share, as native/layout.h describes it: int32 words in the order header,
  * completions, segments, dirty list, slots. The two files change together, and `LAYOUT_VERSION` with them.
  */
-export const LAYOUT_VERSION = 10;
+export const LAYOUT_VERSION = 11;
 
 export const H_VERSION = 0;
 export const H_SLOTS = 1;
@@ -21,6 +21,14 @@ export const H_REFERENCED = 13;
 export const H_UNSENT = 14;
 /** This and the two words behind it are the runtime's: see turns.ts there. */
 export const H_TURN = 15;
+export const H_SPLICE_TAKEN = 20;
+export const H_SPLICE_SENT = 21;
+export const H_SPLICE_CHANNEL = 22;
+export const H_SPLICE_HELD = 23;
+export const H_SPLICE_BULK = 24;
+export const H_SPLICE_ERROR = 25;
+export const H_SPLICE_LEFT_FROM = 26;
+export const H_SPLICE_LEFT_TO = 27;
 export const H_SIZE = 32;
 
 export const COMPLETION_SIZE = 8;

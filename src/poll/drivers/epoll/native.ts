@@ -20,6 +20,9 @@ export interface Native {
   receiveInto(slot: number, p: Uint8Array, from: number, to: number): number;
   peek(slot: number): number;
   send(slot: number, p: Uint8Array, from: number, to: number): number;
+  splice(from: number, to: number, channel: number, most: number, bulk: number): number;
+  endSplice(channel: number): void;
+  trimPipes(): void;
   sendVector(slot: number, buffers: readonly Uint8Array[], first: number, from: number): number;
   flushSlot(slot: number): number;
   shutdown(slot: number, how: number): number;
