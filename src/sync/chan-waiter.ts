@@ -89,6 +89,16 @@ export class ChanWaiter extends Wait implements Parked<never>, Queued<ChanWaiter
     this.reject(reason);
   }
 
+  /** Of one that still stands in its queue: its value could not be brought over to or from another thread. */
+  failed(error: unknown): void {
+    if (this.selection === null) {
+      this.aborted(error);
+      return;
+    }
+    this.queue.remove(this);
+    this.selection.fail(this, error);
+  }
+
   /** Another arm of the selection was chosen. */
   disarm(): void {
     this.queue.remove(this);

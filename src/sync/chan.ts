@@ -41,9 +41,9 @@ export class Chan<T> implements AsyncIterable<T> {
   /** How many values it holds without a receiver. */
   readonly capacity: number;
   /** @internal */
-  readonly receivers: WaitQueue<ChanWaiter> = new WaitQueue();
+  readonly receivers: WaitQueue<ChanWaiter>;
   /** @internal */
-  readonly senders: WaitQueue<ChanWaiter> = new WaitQueue();
+  readonly senders: WaitQueue<ChanWaiter>;
   /**
    * Whether a timer sends here, which no goroutine has to: then a wait is no deadlock.
    * @internal
@@ -53,13 +53,15 @@ export class Chan<T> implements AsyncIterable<T> {
   readonly #id = ++lastId;
   #closed = false;
 
-  /** `chan` makes them. */
-  constructor(capacity = 0) {
+  /** `chan` makes them. The queues are given by those whose values stand elsewhere. */
+  constructor(capacity = 0, receivers = new WaitQueue<ChanWaiter>(), senders = new WaitQueue<ChanWaiter>()) {
     if (typeof capacity !== 'number') throw new ArgumentTypeError('capacity', 'a number', capacity);
     if (!Number.isSafeInteger(capacity) || capacity < 0) {
       throw new ArgumentRangeError('capacity', 'a whole number of at least 0', capacity);
     }
     this.capacity = capacity;
+    this.receivers = receivers;
+    this.senders = senders;
   }
 
   /** How many values are buffered. Go: `len(ch)`. */

@@ -17,6 +17,15 @@ export { RWMutex } from './rw-mutex.ts';
 export { select } from './select.ts';
 export { aborted, otherwise, recv, type SelectCase, send, timeout } from './select-cases.ts';
 export { Semaphore } from './semaphore.ts';
+export {
+  BlockGoneError,
+  NotCloneableError,
+  TooManySendersError,
+  ValueTooLargeError,
+} from './shared/errors.ts';
+export { SharedBlock, SharedBlocks, type SharedBlocksHandle } from './shared/shared-blocks.ts';
+export { SharedChan, type SharedChanHandle, type SharedChanOptions } from './shared/shared-chan.ts';
+export type { Codec } from './shared/values.ts';
 export { Ticker, ticker } from './ticker.ts';
 export { WaitGroup } from './wait-group.ts';
 export type { WaitOptions } from './wait-options.ts';

@@ -9,6 +9,12 @@ import { SendOnClosedError } from './errors.ts';
 import type { Arm, Selection } from './selection.ts';
 import { checkSignal } from './wait-options.ts';
 
+/** What a case that was done gives its handler. */
+interface Performed {
+  readonly value: unknown;
+  readonly ok: boolean;
+}
+
 /**
  * One case of a `select`, as `recv`, `send`, `timeout`, `aborted` and `otherwise` make them. It only describes: the
  * same case may be used again and again, in a loop for instance.
@@ -29,10 +35,10 @@ export abstract class SelectCase<R> {
   /** @internal */
   abstract readonly ready: boolean;
   /**
-   * Of a ready case: does it, and gives what `run` takes.
+   * Of a ready case: does it, and gives what `run` takes; null when another thread was faster.
    * @internal
    */
-  abstract perform(): { value: unknown; ok: boolean };
+  abstract perform(): Performed | null;
   /**
    * Waits for it; null when it never will be ready.
    * @internal
@@ -81,10 +87,10 @@ class ReceiveCase extends SelectCase<unknown> {
     return this.#channel?.readyToReceive ?? false;
   }
 
-  perform(): { value: unknown; ok: boolean } {
+  perform(): Performed | null {
     const value = this.#channel!.take();
-    if (value === EMPTY || value === DRAINED) return { value: undefined, ok: false };
-    return { value, ok: true };
+    if (value === EMPTY) return null;
+    return value === DRAINED ? { value: undefined, ok: false } : { value, ok: true };
   }
 
   arm(selection: Selection): Arm | null {
@@ -124,11 +130,10 @@ class SendCase extends SelectCase<unknown> {
     return this.#channel?.readyToSend ?? false;
   }
 
-  perform(): { value: unknown; ok: boolean } {
+  perform(): Performed | null {
     const channel = this.#channel!;
     if (channel.closed) throw new SendOnClosedError();
-    channel.put(this.#value);
-    return { value: undefined, ok: true };
+    return channel.put(this.#value) ? { value: undefined, ok: true } : null;
   }
 
   arm(selection: Selection): Arm | null {
@@ -182,7 +187,7 @@ class TimeoutCase extends SelectCase<unknown> {
     return false;
   }
 
-  perform(): { value: unknown; ok: boolean } {
+  perform(): Performed {
     return { value: undefined, ok: true };
   }
 
@@ -234,7 +239,7 @@ class AbortedCase extends SelectCase<unknown> {
     return this.#signal.aborted;
   }
 
-  perform(): { value: unknown; ok: boolean } {
+  perform(): Performed {
     return { value: abortReason(this.#signal), ok: true };
   }
 
@@ -269,7 +274,7 @@ export class OtherwiseCase extends SelectCase<unknown> {
     return false;
   }
 
-  perform(): { value: unknown; ok: boolean } {
+  perform(): Performed {
     return { value: undefined, ok: true };
   }
 

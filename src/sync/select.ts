@@ -56,8 +56,10 @@ export function select<C extends readonly SelectCase<unknown>[]>(...cases: C): P
   if (chosen === null) return new Selection(cases).begin().then(proceed);
   const one = chosen;
   try {
-    const { value, ok } = one.perform();
-    return done().then(() => one.run(value, ok));
+    const performed = one.perform();
+    // Another thread was faster.
+    if (performed === null) return select(...cases);
+    return done().then(() => one.run(performed.value, performed.ok));
   } catch (error) {
     return Promise.reject(error);
   }

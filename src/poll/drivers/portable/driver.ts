@@ -1,5 +1,6 @@
 import { connect, type NetConnectOpts } from 'node:net';
 import { beforeSlice } from '../../../runtime/budget.ts';
+import { LoopHolder } from '../../../runtime/loop-holder.ts';
 import {
   type Capability,
   type CompletionReceiver,
@@ -19,7 +20,6 @@ import type { PortableDatagram } from './datagram.ts';
 import { PortableDatagrams } from './datagrams.ts';
 import type { Host, Owner } from './host.ts';
 import { PortableListener } from './listener.ts';
-import { LoopHolder } from './loop-holder.ts';
 import { OutboundBlocks } from './outbound.ts';
 import { PortableUnix } from './unix.ts';
 
