@@ -305,12 +305,13 @@ export class Chain {
   }
 
   /** Fills `out` with views of at most `most` links; gives how many bytes they are. */
-  vectors(out: Uint8Array[], most: number): number {
+  vectors(out: Uint8Array[], most: number, lent: boolean): number {
     let count = 0;
     let total = 0;
     for (let link = this.first; link !== null && count < most; link = link.next) {
       const { start, end, bytes } = link;
       if (start === end) continue;
+      if (lent) link.exposed = true;
       out[count++] = start === 0 && end === bytes.length ? bytes : viewOf(link, start, end);
       total += end - start;
     }

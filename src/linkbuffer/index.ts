@@ -1,3 +1,4 @@
+export { linkReader, linkWriter } from './adapters.ts';
 export { BufferClosedError, NotEnoughDataError, ReleasedError } from './errors.ts';
 export { LinkBuffer, type LinkBufferOptions } from './link-buffer.ts';
 export { checkLent } from './poison.ts';

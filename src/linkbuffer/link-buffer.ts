@@ -356,7 +356,7 @@ export class LinkBuffer implements LinkReader, LinkWriter, LinkSlice {
     if (!(other instanceof LinkBuffer)) throw new ArgumentTypeError('other', 'a LinkBuffer', other);
     if (other === this) throw new ArgumentTypeError('other', 'another LinkBuffer', other);
     if (other.#state !== 0) other.#refuse();
-    if (other.#chain.reserved > 0) throw new ConcurrentUseError('the buffer to append');
+    if (other.reserving) throw new ConcurrentUseError('the buffer to append');
     if (poisoned) expire(other);
     other.#chain.releaseHeld();
     this.#chain.adopt(other.#chain);
@@ -430,10 +430,15 @@ export class LinkBuffer implements LinkReader, LinkWriter, LinkSlice {
    */
   reserve(size: number = this.readSize): Uint8Array {
     if ((this.#state & CLOSED) !== 0) this.#refuse();
-    if (this.#chain.reserved > 0 || this.#chain.unflushedLength > 0) {
+    if (this.reserving || this.#chain.unflushedLength > 0) {
       throw new ConcurrentUseError('the end of the buffer');
     }
     return this.#chain.reserve(Math.max(1, size));
+  }
+
+  /** Whether there was a `reserve` whose `commit` is still to come. */
+  get reserving(): boolean {
+    return this.#chain.reserved > 0;
   }
 
   /**
@@ -468,7 +473,7 @@ export class LinkBuffer implements LinkReader, LinkWriter, LinkSlice {
    */
   lend(bytes: Uint8Array, from = 0, to: number = bytes.length): void {
     if ((this.#state & CLOSED) !== 0) this.#refuse();
-    if (this.#chain.reserved > 0 || this.#chain.unflushedLength > 0) {
+    if (this.reserving || this.#chain.unflushedLength > 0) {
       throw new ConcurrentUseError('the end of the buffer');
     }
     if (to <= from) return;
@@ -521,10 +526,11 @@ export class LinkBuffer implements LinkReader, LinkWriter, LinkSlice {
 
   /**
    * Fills `out` with views of what can be read, in its order, without consuming it: at most `most` of them; the array
-   * gets exactly as long as their number. Gives how many bytes they are. They are valid until `consume`.
+   * gets exactly as long as their number. Gives how many bytes they are. They are valid until `consume` or `close`;
+   * with `lent` until `release()`, also when it is closed meanwhile.
    */
-  vectors(out: Uint8Array[], most: number): number {
-    return this.#chain.vectors(out, most);
+  vectors(out: Uint8Array[], most: number, lent = false): number {
+    return this.#chain.vectors(out, most, lent);
   }
 
   /** The first `n` bytes were taken by way of `vectors`: they leave. */
@@ -553,7 +559,7 @@ export class LinkBuffer implements LinkReader, LinkWriter, LinkSlice {
    * its connections that have something to read or write; who is given this buffer itself may still use it then.
    */
   reset(owner: LinkOwner | null): void {
-    const free = (this.#state & CLOSED) !== 0 && this.#chain.reserved === 0;
+    const free = (this.#state & CLOSED) !== 0 && !this.reserving;
     if (!free && !this.idle) throw new ConcurrentUseError('the buffer to reset');
     if (this.#owner instanceof SliceOwner)
       throw new ArgumentTypeError('a slice', 'released, not reset', this);
