@@ -6,11 +6,13 @@ import {
   OP_ACCEPT,
   OP_CLOSE,
   OP_CONNECT,
+  OP_DATAGRAMS,
   OP_DRAIN,
   OP_FETCH,
   OP_LISTEN,
   OP_READABLE,
   OP_RECV,
+  OP_SEND,
   OP_SHUTDOWN,
   OP_STREAM,
   OP_WRITABLE,
@@ -28,6 +30,7 @@ import {
   type SpliceOutcome,
 } from '#dist/poll/splice.js';
 import type { UnixDriver } from '#dist/poll/unix-driver.js';
+import { CheckedDatagrams } from './checked-datagrams.ts';
 
 const NAMES: Readonly<Record<number, string>> = {
   [OP_LISTEN]: 'listen',
@@ -41,9 +44,11 @@ const NAMES: Readonly<Record<number, string>> = {
   [OP_CLOSE]: 'close',
   [OP_STREAM]: 'stream',
   [OP_FETCH]: 'fetch',
+  [OP_DATAGRAMS]: 'receive',
+  [OP_SEND]: 'send',
 };
 /** At most one of these at a time. */
-const INBOUND: readonly Op[] = [OP_RECV, OP_READABLE, OP_ACCEPT];
+const INBOUND: readonly Op[] = [OP_RECV, OP_READABLE, OP_ACCEPT, OP_DATAGRAMS];
 
 interface SlotState {
   generation: number;
@@ -65,6 +70,7 @@ export class CheckedDriver implements Driver, CompletionReceiver {
   /** Those that hold bytes. */
   readonly #splices = new Set<Splice>();
   #receiver!: CompletionReceiver;
+  #datagrams: CheckedDatagrams | null = null;
   /** The call of the caller that is running. */
   #calling = '';
   /** The slot that was told to fetch, while it is. */
@@ -78,6 +84,19 @@ export class CheckedDriver implements Driver, CompletionReceiver {
 
   get name(): string {
     return this.#driver.name;
+  }
+
+  get datagrams(): CheckedDatagrams {
+    this.#datagrams ??= new CheckedDatagrams(this.#driver.datagrams!, {
+      opened: (slot, op) => this.#opened(slot, op),
+      begin: (slot, op, begin) => this.#begin(slot, op, begin),
+      noneInFlight: (slot, call) => this.#noneInFlight(slot, call),
+      sends: (slot) => this.#slots.get(slot)?.inFlight.has(OP_SEND) === true,
+      isOpen: (slot, call) => void this.#state(slot, call),
+      call: (name, run) => this.#call(name, run),
+      violation: (text) => this.#violation(text),
+    });
+    return this.#datagrams;
   }
 
   get capabilities(): ReadonlySet<Capability> {
@@ -402,6 +421,8 @@ export class CheckedDriver implements Driver, CompletionReceiver {
     } else {
       if (!state.inFlight.has(op)) this.#violation(`${what}, which is not in flight`);
       if (!more) state.inFlight.delete(op);
+      if (op === OP_DATAGRAMS) this.datagrams.look(result);
+      if (op === OP_DATAGRAMS && result === 0) this.#violation(`${what} with nothing`);
       if (op === OP_ACCEPT && result >= 0) this.#opened(result, 0);
     }
     if (

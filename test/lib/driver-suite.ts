@@ -1,5 +1,6 @@
 import { attempts } from './driver-suite/attempts.ts';
 import { closing } from './driver-suite/closing.ts';
+import { datagrams } from './driver-suite/datagrams.ts';
 import { loop } from './driver-suite/loop.ts';
 import { opening } from './driver-suite/opening.ts';
 import { options } from './driver-suite/options.ts';
@@ -27,6 +28,7 @@ export function driverSuite(subject: Subject): void {
   runRows(subject, `${name}: shutdown and close`, closing);
   runRows(subject, `${name}: synchronous attempts`, attempts);
   runRows(subject, `${name}: splicing`, splicing);
+  runRows(subject, `${name}: datagrams`, datagrams);
   runRows(subject, `${name}: options`, options);
   runRows(subject, `${name}: Unix sockets`, unix);
   runRows(subject, `${name}: the event loop`, loop);

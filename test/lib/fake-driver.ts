@@ -6,11 +6,13 @@ import {
   OP_ACCEPT,
   OP_CLOSE,
   OP_CONNECT,
+  OP_DATAGRAMS,
   OP_DRAIN,
   OP_FETCH,
   OP_LISTEN,
   OP_READABLE,
   OP_RECV,
+  OP_SEND,
   OP_SHUTDOWN,
   OP_STREAM,
   OP_WRITABLE,
@@ -28,6 +30,7 @@ import {
   type Splice,
   type SpliceOutcome,
 } from '#dist/poll/splice.js';
+import { FakeDatagrams } from './fake-datagrams.ts';
 
 const { EAGAIN, EBADF, ECANCELED, ECONNRESET, EPIPE } = constants.errno;
 
@@ -130,6 +133,7 @@ export class FakeDriver implements Driver {
   readonly slab: Uint8Array = Buffer.alloc(64 * 1024);
   readonly receivedAt = 256;
   holds = 0;
+  #datagrams: FakeDatagrams | null = null;
   readonly #options: Required<FakeOptions>;
   readonly #choose: Choose;
   readonly #sockets: (Socket | null)[] = [];
@@ -148,11 +152,22 @@ export class FakeDriver implements Driver {
     };
     this.#choose = options.choose;
     const { direct, attempts, poll, multishot } = this.#options;
-    const capabilities: Capability[] = ['linger', 'bufferSizes', 'closeRead'];
+    const capabilities: Capability[] = ['linger', 'bufferSizes', 'closeRead', 'datagrams'];
+    if (attempts) capabilities.push('datagramBatch');
     if (direct && attempts) capabilities.push('direct', 'splice');
     if (poll) capabilities.push('poll');
     if (multishot) capabilities.push('multishot');
     this.capabilities = new Set(capabilities);
+  }
+
+  get datagrams(): FakeDatagrams {
+    this.#datagrams ??= new FakeDatagrams({
+      attempts: this.#options.attempts,
+      choose: this.#choose,
+      open: () => this.#open().slot,
+      begin: (slot, op) => this.#begin(slot, op, 0),
+    });
+    return this.#datagrams;
   }
 
   start(receiver: CompletionReceiver): void {
@@ -284,6 +299,7 @@ export class FakeDriver implements Driver {
   mayBeReadable(slot: number): boolean {
     if (!this.#options.attempts) return true;
     const socket = this.#sockets[slot]!;
+    if (this.#datagrams?.isReady(slot)) return true;
     return this.#findsSomething(socket) || socket.backlog.length > 0 || this.#choose(2) === 0;
   }
 
@@ -523,6 +539,8 @@ export class FakeDriver implements Driver {
       case OP_FETCH:
       case OP_READABLE:
         return this.#findsSomething(socket);
+      case OP_DATAGRAMS:
+        return this.datagrams.isReady(socket.slot);
       case OP_ACCEPT:
         return socket.backlog.length > 0;
       case OP_WRITABLE:
@@ -554,6 +572,8 @@ export class FakeDriver implements Driver {
         offset = this.#choose(1000);
         this.slab.set(bytes, offset);
       }
+    } else if (op === OP_DATAGRAMS || op === OP_SEND) {
+      result = this.datagrams.finish(op, slot);
     } else if (op === OP_ACCEPT) {
       const accepted = socket.backlog.shift()!;
       result = accepted.slot;
@@ -621,6 +641,7 @@ export class FakeDriver implements Driver {
             this.#free(waiting);
           }
           this.#free(socket);
+          this.#datagrams?.closed(socket.slot);
           this.#receiver.complete(OP_CLOSE, socket.slot, socket.generation, 0, 0, false);
         });
       }

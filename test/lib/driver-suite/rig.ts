@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { D_LENGTH, D_OFFSET, D_PORT, D_SIZE, type DatagramBlock } from '#dist/poll/datagram-block.js';
 import {
   type Capability,
   type CompletionReceiver,
@@ -7,6 +8,7 @@ import {
   OP_ACCEPT,
   OP_CLOSE,
   OP_CONNECT,
+  OP_DATAGRAMS,
   OP_DRAIN,
   OP_LISTEN,
   OP_READABLE,
@@ -31,11 +33,30 @@ export interface Completion {
   readonly offset: number;
   readonly more: boolean;
   readonly bytes: Uint8Array;
+  /** Of a datagram socket's receive. */
+  readonly datagrams: readonly Datagram[];
+}
+
+/** A received datagram, and the port it came from. */
+export interface Datagram {
+  readonly bytes: Uint8Array;
+  readonly port: number;
 }
 
 export interface Fault {
   readonly errno: number;
   readonly unsent: number;
+}
+
+/** Copies of the first `count` datagrams of a block. */
+export function datagramsIn({ words, data }: DatagramBlock, count: number): Datagram[] {
+  const all: Datagram[] = [];
+  for (let i = 0, at = 0; i < count; i++, at += D_SIZE) {
+    const offset = words[at + D_OFFSET]!;
+    const bytes = data.slice(offset, offset + words[at + D_LENGTH]!);
+    all.push({ bytes, port: words[at + D_PORT]! });
+  }
+  return all;
 }
 
 const NO_BYTES = new Uint8Array(0);
@@ -115,11 +136,12 @@ export class Rig implements CompletionReceiver {
       if (bytes.length < result)
         this.checked.violations.push(`${result} bytes at ${offset}: outside the slab`);
     }
+    const datagrams = op === OP_DATAGRAMS ? datagramsIn(this.checked.datagrams.inbound, result) : [];
     if (more) this.#multishot.add(`${op} ${slot} ${generation}`);
     else this.#multishot.delete(`${op} ${slot} ${generation}`);
     if (op === OP_ACCEPT && result >= 0) this.open.set(result, offset);
     if (op === OP_CLOSE) this.open.delete(slot);
-    const completion = { op, slot, generation, result, offset, more, bytes };
+    const completion = { op, slot, generation, result, offset, more, bytes, datagrams };
     this.onComplete?.(completion);
     this.#box(op, slot, generation).put(completion);
   }

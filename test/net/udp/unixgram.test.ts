@@ -143,7 +143,7 @@ describe('unixgram', needs('unixgram'), () => {
     for (const size of [65_536, 70_000, 150_000]) {
       const sent = pattern(size, size);
       assert.equal(await client.write(sent), size);
-      await client.sendBatch([{ data: sent, length: 100_000 > size ? size : 100_000, addr: null }]);
+      await client.sendBatch([{ data: sent, length: Math.min(size, 100_000), addr: null }]);
       sameBytes(p.subarray(0, await server.read(p)), sent);
       sameBytes(p.subarray(0, await server.read(p)), sent.subarray(0, 100_000));
     }
