@@ -103,6 +103,8 @@ class Rare {
   reason: unknown = null;
   readDeadline = 0;
   timer: ReadTimer | null = null;
+  /** The last of those that read and wait; it never rejects. */
+  reading: Promise<void> | null = null;
   /** Of the flush that is parked. */
   sent: Promise<void> = resolvedVoid;
   /** How much must be there before the handler is called. */
@@ -153,6 +155,7 @@ export class Connection extends LinkFaces implements Conn, FDOwner, Applicant {
     super();
     this.#host = host;
     this.#fd = new FD(host.poller, slot, this);
+    if (host.family.settings.strict) this.#fd.setStrict();
     const poller = host.balance.pick();
     this.#flags = poller << POLLER_SHIFT;
     if (poller > 0) host.poller.driver.assign(slot, poller);
@@ -448,7 +451,7 @@ export class Connection extends LinkFaces implements Conn, FDOwner, Applicant {
       return;
     }
     const { driver } = this.#host.poller;
-    const input = this.incoming();
+    const input = this.#attach();
     this.#flags |= ARRIVING;
     input.lend(driver.slab, offset, offset + result);
     this.#flags &= ~ARRIVING;
@@ -458,7 +461,7 @@ export class Connection extends LinkFaces implements Conn, FDOwner, Applicant {
 
   #fetch(): void {
     const { driver } = this.#host.poller;
-    const input = this.incoming();
+    const input = this.#attach();
     const p = input.reserve(this.#readSize);
     const count = driver.tryReceiveInto(this.#fd.slot, p, 0, p.length);
     this.#flags |= ARRIVING;
@@ -653,25 +656,52 @@ export class Connection extends LinkFaces implements Conn, FDOwner, Applicant {
       if (flags & SHUT) throw this.closedError();
       if (this.#rare!.readDeadline <= now()) throw this.error('read', FAILED_DEADLINE);
     }
+    return this.#attach();
+  }
+
+  #attach(): LinkBuffer {
     if (this.#input === null) {
       this.#input = new LinkBuffer({ owner: this, pool: settings.blocks });
-      if (flags & ENDED) this.#input.end(this.#rare?.ending ?? null);
+      if (this.#flags & ENDED) this.#input.end(this.#rare?.ending ?? null);
     }
     return this.#input;
   }
 
+  /** As every `Conn` reads: reads queue behind reads, though not behind the other calls of the reading side. */
   override read(p: Uint8Array, options?: CallOptions): Promise<number | null> {
     const signal = options?.signal;
-    if (signal === undefined) return super.read(p);
-    if (signal.aborted) return Promise.reject(abortReason(signal));
+    if (signal?.aborted) return Promise.reject(abortReason(signal));
+    const before = this.#rare?.reading ?? null;
+    if (before === null) return this.#readNow(p, signal);
+    const turn = behind(before, signal, () => this.#readNow(p, signal));
+    this.#lastRead(before.then(() => turn));
+    return turn;
+  }
+
+  #readNow(p: Uint8Array, signal: AbortSignal | undefined): Promise<number | null> {
     const reading = super.read(p);
     const input = this.#input;
     if (input === null || input.needed === 0) return reading;
+    this.#lastRead(reading);
+    if (signal === undefined) return reading;
     const link = { handleEvent: () => input.fail(abortReason(signal)) };
     onAbort(signal, link);
     const settled = () => signal.removeEventListener('abort', link);
     reading.then(settled, settled);
     return reading;
+  }
+
+  /** The read that the next one queues behind, until it has settled. */
+  #lastRead(reading: Promise<unknown>): void {
+    const rare = this.some;
+    const last = reading.then(
+      () => {},
+      () => {},
+    );
+    rare.reading = last;
+    last.then(() => {
+      if (rare.reading === last) rare.reading = null;
+    });
   }
 
   #armRead(deadline: number, timeout: number): void {
@@ -710,18 +740,28 @@ export class Connection extends LinkFaces implements Conn, FDOwner, Applicant {
 
   /**
    * Sends what was written. Resolves when the kernel, or the connection's chain of at most 64 KiB, has it all: until
-   * then memory that was given by reference must stay as it is. Nobody has to wait for it: a handler that returns is
+   * then memory that was given by reference must stay as it is. The chain leaves at the end of this round, with all
+   * that others send; with nothing new to flush, it leaves now, and the promise waits for the kernel. Nobody has to wait for it: a handler that returns is
    * not called again before its answer has gone, and a failure closes the connection.
    */
   flush(): Promise<void> {
     if (this.#flags & SHUT) return refused(new ClosedError(this.#details('flush')));
     const output = this.#output;
-    if (output === null) return resolvedVoid;
+    if (output === null) return this.#flushChain();
     const full = output.len > this.#host.limits.writeHighWater ? this.#overflow(output) : null;
     if (full !== null) return refused(full);
     output.publish();
     if (this.#flags & SENDING) return this.#host.limits.whenFull === 'wait' ? this.some.sent : resolvedVoid;
     return this.#send(output);
+  }
+
+  /** What was written before leaves now; resolves when the kernel has it. */
+  #flushChain(): Promise<void> {
+    const fd = this.#fd;
+    if (fd.poller.driver.outboundLength(fd.slot) === 0) return resolvedVoid;
+    const flushed = fd.flush(undefined);
+    flushed.catch(() => {});
+    return flushed;
   }
 
   #send(output: LinkBuffer): Promise<void> {
@@ -1029,6 +1069,29 @@ function refused(error: unknown): Promise<never> {
   const promise = Promise.reject(error);
   promise.catch(() => {});
   return promise;
+}
+
+/** Runs `call` once `before` has settled, unless the signal fires first: then it rejects at once. */
+function behind<T>(
+  before: Promise<void>,
+  signal: AbortSignal | undefined,
+  call: () => Promise<T>,
+): Promise<T> {
+  if (signal === undefined) return before.then(call);
+  return new Promise((resolve, reject) => {
+    let gone = false;
+    const link = {
+      handleEvent(): void {
+        gone = true;
+        reject(abortReason(signal));
+      },
+    };
+    onAbort(signal, link);
+    before.then(() => {
+      signal.removeEventListener('abort', link);
+      if (!gone) resolve(call());
+    });
+  });
 }
 
 /** When a reading call has waited for long enough. */

@@ -63,7 +63,7 @@ export class FlushWaiter extends Waiter {
       poller.driver.writable(slot);
       return OP_WRITABLE;
     }
-    poller.driver.drain(slot, this.#direct ? 0 : OUTBOUND_BOUND / 2);
+    poller.driver.drain(slot, this.#direct || fd.strict ? 0 : OUTBOUND_BOUND / 2);
     return OP_DRAIN;
   }
 
@@ -112,6 +112,10 @@ export class FlushWaiter extends Waiter {
       } else if (!stageAll(fd, output) && !this.#stageSome(fd)) {
         return false;
       }
+    }
+    if (fd.strict) {
+      driver.flushNow(slot);
+      if (driver.outboundLength(slot) > 0) return false;
     }
     this.settled = true;
     this.resolve();

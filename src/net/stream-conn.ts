@@ -16,6 +16,7 @@ import type { CallOptions, Conn } from './conn.ts';
 import { instantIn, instantOf } from './deadlines.ts';
 import { ClosedError, OpError, operationError, UnsupportedError } from './errors.ts';
 import { type ConnSettings, setOption } from './options.ts';
+import type { ConnFamily } from './slot-listener.ts';
 import { splice } from './splice.ts';
 
 /** What a peer that has gone makes of `close`: no news for `await using`. */
@@ -55,6 +56,20 @@ export abstract class StreamConn<A extends Addr = Addr> implements Conn, ReaderF
   /** @internal */
   get fd(): FD {
     return this.#fd;
+  }
+
+  /**
+   * For who takes the slot of this connection over, before anybody has used it.
+   * @internal
+   */
+  get family(): ConnFamily {
+    const { localAddr, remoteAddr } = this;
+    return {
+      network: this.network,
+      settings: this.#settings,
+      localAddr: () => localAddr,
+      remoteAddr: () => remoteAddr,
+    };
   }
 
   /** As it stands in errors: 'tcp', 'unix'... */
