@@ -572,6 +572,7 @@ export class Connection extends LinkFaces implements Conn, FDOwner, Applicant {
     const deadline = this.#flags & LIMITED ? this.#rare!.readDeadline : 0;
     const timeout = readTimeout === 0 ? 0 : now() + readTimeout;
     if (deadline !== 0 || timeout !== 0) this.#armRead(deadline, timeout);
+    else this.#disarmRead();
   }
 
   /** @internal LinkOwner */
@@ -717,8 +718,20 @@ export class Connection extends LinkFaces implements Conn, FDOwner, Applicant {
     const input = this.#input;
     if (input === null || input.needed === 0) return;
     // A stalled loop may be late, not the peer: what is there by now still counts.
-    if (this.#host.poller.lookOnce()) this.#failRead();
-    else nextTurn().then(() => this.#failRead());
+    if (this.#host.poller.lookOnce()) this.#strikeRead();
+    else nextTurn().then(() => this.#strikeRead());
+  }
+
+  #disarmRead(): void {
+    const timer = this.#rare?.timer ?? null;
+    if (timer === null) return;
+    timer.due = Number.POSITIVE_INFINITY;
+    timers.delete(timer);
+  }
+
+  /** Unless another time has been set meanwhile, or another call waits. */
+  #strikeRead(): void {
+    if (this.#rare!.timer!.due <= now()) this.#failRead();
   }
 
   #failRead(): void {
@@ -904,7 +917,7 @@ export class Connection extends LinkFaces implements Conn, FDOwner, Applicant {
     rare.readDeadline = instant;
     this.#flags = instant === 0 ? this.#flags & ~LIMITED : this.#flags | LIMITED;
     if (instant === 0) {
-      if (rare.timer !== null && this.#host.limits.readTimeout === 0) timers.delete(rare.timer);
+      if (this.#host.limits.readTimeout === 0) this.#disarmRead();
       return;
     }
     if (this.#input === null || this.#input.needed === 0) return;
