@@ -94,7 +94,7 @@ const PEER_GONE = new Set(['ECONNRESET', 'EPIPE', 'ENOTCONN', 'ETIMEDOUT']);
 /** What few connections ever need: fields that the others do without. */
 class Rare {
   onRequest: ConnectionCallback | null = null;
-  readonly closeCallbacks: ((conn: Connection) => void | Promise<void>)[] = [];
+  readonly closeCallbacks: ((conn: Connection) => unknown)[] = [];
   localAddr: Addr | null = null;
   remoteAddr: Addr | null = null;
   /** Why nothing more can be read: an error. */
@@ -233,7 +233,7 @@ export class Connection extends LinkFaces implements Conn, FDOwner, Applicant {
    * Calls `callback` once, when the connection has been closed by whomever and no other callback of it runs any more:
    * the last one that was added first. On a connection that is gone already it is called at once.
    */
-  addCloseCallback(callback: (conn: Connection) => void | Promise<void>): void {
+  addCloseCallback(callback: (conn: Connection) => unknown): void {
     if (typeof callback !== 'function') {
       throw new TypeError(`addCloseCallback: expected a function, got ${typeof callback}`);
     }
@@ -411,7 +411,7 @@ export class Connection extends LinkFaces implements Conn, FDOwner, Applicant {
     this.#host.left(this);
   }
 
-  #closeCallback(callback: (conn: Connection) => void | Promise<void>): void {
+  #closeCallback(callback: (conn: Connection) => unknown): void {
     try {
       const result: unknown = callback(this);
       if (result instanceof Promise) result.catch((error: unknown) => reportCallback(error, callback, this));

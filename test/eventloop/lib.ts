@@ -1,5 +1,6 @@
 import { EventLoop, type EventLoopOptions } from 'gopark/eventloop';
 import { dial, listen, type TCPConn, type TCPListener } from 'gopark/net';
+import { runtime } from 'gopark/runtime';
 
 export interface Running {
   readonly loop: EventLoop;
@@ -29,4 +30,22 @@ export async function withLoop(
     await loop.shutdown({ timeout: 2000 });
     await serving;
   }
+}
+
+export const bytes = (s: string): Uint8Array => new TextEncoder().encode(s);
+export const text = (p: Uint8Array): string => new TextDecoder().decode(p);
+
+/** Errors that callbacks of connections end with, instead of on stderr. */
+export function quietErrors(): { readonly seen: unknown[]; restore(): void } {
+  const seen: unknown[] = [];
+  const { onError, onPanic } = runtime;
+  runtime.onError = (error) => void seen.push(error);
+  runtime.onPanic = (error) => void seen.push(error);
+  return {
+    seen,
+    restore() {
+      runtime.onError = onError;
+      runtime.onPanic = onPanic;
+    },
+  };
 }
