@@ -38,7 +38,7 @@ export async function dialUnix(
   const localName = local?.name ?? null;
   if (signal?.aborted) throw abortReason(signal);
   if (timeout <= 0) throw new DeadlineExceededError(details);
-  needsUnix(network);
+  needsUnix(network, name);
   const poller = threadPoller();
   const { driver } = poller;
   if (localName !== null && !driver.capabilities.has('unixLocalAddress')) {

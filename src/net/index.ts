@@ -14,6 +14,7 @@ export {
   UnsupportedError,
 } from './errors.ts';
 export { joinHostPort, splitHostPort } from './host-port.ts';
+export { type ActivatedSocket, activated, inheritListener } from './inherit.ts';
 export { limitListener } from './limit-listener.ts';
 export { type ListenOptions, listen, type TCPNetwork } from './listen.ts';
 export {

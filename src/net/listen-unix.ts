@@ -1,6 +1,6 @@
 import { checkCount } from '../io/arguments.ts';
 import { ArgumentRangeError } from '../io/index.ts';
-import { threadPoller } from '../poll/index.ts';
+import { type Capability, threadPoller } from '../poll/index.ts';
 import { defaultBacklog } from './backlog.ts';
 import { OpError, operationError, UnsupportedError } from './errors.ts';
 import { connSettings, type StreamOptions } from './options.ts';
@@ -25,11 +25,14 @@ export function isUnix(network: string): network is UnixNetwork {
   return network === 'unix' || network === 'unixpacket';
 }
 
-/** Throws where the driver has no such sockets. */
-export function needsUnix(network: UnixNetwork): void {
+/** Throws where the driver has no such sockets, or no such names. */
+export function needsUnix(network: UnixNetwork, ...names: (string | null)[]): void {
   const { driver } = threadPoller();
-  const capability = network === 'unix' ? 'unix' : 'unixpacket';
-  if (!driver.capabilities.has(capability)) throw new UnsupportedError(driver.name, capability);
+  const needed: Capability[] = [network === 'unix' ? 'unix' : 'unixpacket'];
+  if (names.some((name) => name === '' || name?.startsWith('\0'))) needed.push('unixAbstract');
+  for (const capability of needed) {
+    if (!driver.capabilities.has(capability)) throw new UnsupportedError(driver.name, capability);
+  }
 }
 
 export async function listenUnix(
@@ -46,7 +49,7 @@ export async function listenUnix(
   if (mode !== -1 && !(Number.isInteger(mode) && mode >= 0 && mode <= 0o777)) {
     throw new ArgumentRangeError('mode', 'permissions up to 0o777', mode);
   }
-  needsUnix(network);
+  needsUnix(network, name);
   const poller = threadPoller();
   const details = { op: 'listen', net: network, addr };
   const packets = network === 'unixpacket';

@@ -245,6 +245,8 @@ export type Capability =
   | 'unix'
   /** Unix sockets whose messages have bounds. */
   | 'unixpacket'
+  /** Abstract names of Unix sockets, as other programs see them. */
+  | 'unixAbstract'
   /** A Unix socket that connects may have a name of its own. */
   | 'unixLocalAddress'
   /** `credentials` of `unix`. */

@@ -21,8 +21,6 @@ import { needs } from '../lib/needs.ts';
 import { socketPath, unixPairs, withPair } from '../lib/pair.ts';
 import { rejection, stillPending, turns } from '../lib/waiting.ts';
 
-const linux = { skip: process.platform === 'linux' ? false : 'abstract names are of Linux' };
-
 /** Runs with a directory of its own. */
 async function withFolder(use: (folder: string) => Promise<void>): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'gopark-'));
@@ -134,7 +132,7 @@ describe('Unix listeners', () => {
 
   test(
     'abstract names: @ and \\0 say the same, no file; @ alone is of the system’s choice',
-    linux,
+    needs('unixAbstract'),
     async () => {
       const name = `gopark-${process.pid}-${Math.random()}`;
       await using listener = await listen('unix', `@${name}`);
@@ -226,7 +224,9 @@ describe('Unix connections', () => {
     const refused: [Parameters<typeof needs>[0], () => Promise<unknown>][] = [
       ['unixpacket', () => listen('unixpacket', socketPath()).then((l) => l.close())],
       ['unixpacket', () => dial('unixpacket', socketPath())],
-      ['unixLocalAddress', () => dial('unix', socketPath(), { localAddress: '@' })],
+      ['unixAbstract', () => listen('unix', '@')],
+      ['unixAbstract', () => dial('unix', '@gopark')],
+      ['unixLocalAddress', () => dial('unix', socketPath(), { localAddress: socketPath() })],
       ['peerCredentials', () => withPair(unixPairs('unix'), async ({ a }) => void a.peerCredentials())],
     ];
     for (const [capability, call] of refused) {

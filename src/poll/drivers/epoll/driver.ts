@@ -124,6 +124,7 @@ export class EpollDriver implements Driver {
     'peerErrors',
     'unix',
     'unixpacket',
+    'unixAbstract',
     'unixLocalAddress',
     'peerCredentials',
     'inherit',

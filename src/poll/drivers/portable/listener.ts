@@ -1,8 +1,9 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { type ListenSocketOptions, OP_ACCEPT, OP_LISTEN, type Op, type SocketAddress } from '../../driver.ts';
-import { EAGAIN, ECANCELED, EINVAL } from '../../errno.ts';
+import { EAGAIN, ECANCELED, EINVAL, ENOTSUP } from '../../errno.ts';
 import type { PortableConn } from './conn.ts';
 import type { Host } from './host.ts';
+import { unixSocketOf } from './inherited.ts';
 import { PrivatePath } from './private-path.ts';
 
 /** What an accepted connection inherits, as on Linux. */
@@ -67,8 +68,8 @@ export class PortableListener {
   /** At a Unix socket. */
   listenAt(name: string, backlog: number, mode: number): void {
     this.name = name;
-    const isFile = !name.startsWith('\0') && process.platform !== 'win32';
-    if (isFile) this.#path = new PrivatePath(name, mode);
+    // Windows has named pipes, which are no files.
+    if (process.platform !== 'win32') this.#path = new PrivatePath(name, mode);
     const path = this.#path?.path ?? name;
     try {
       this.#server.listen({ path, backlog, exclusive: true }).unref();
@@ -80,6 +81,9 @@ export class PortableListener {
 
   /** At a socket that somebody else has opened. */
   listenOn(descriptor: number): void {
+    const unix = unixSocketOf(descriptor);
+    if (unix !== null && !unix.stream) throw Object.assign(new Error(), { errno: -ENOTSUP });
+    this.name = unix?.name ?? null;
     this.#server.listen({ fd: descriptor, exclusive: true }).unref();
   }
 
@@ -149,6 +153,8 @@ export class PortableListener {
   /** The name of the Unix socket that it listens at, if it is one. */
   get path(): string | null {
     const address = this.name ?? this.#server.address();
+    // Of a Unix socket that it has not bound itself Node knows no name.
+    if (address === null && this.#listening) return '';
     return typeof address === 'string' ? address : null;
   }
 

@@ -1,5 +1,4 @@
-import { randomBytes } from 'node:crypto';
-import { EINVAL, ENOTSUP } from '../../errno.ts';
+import { ENOTSUP } from '../../errno.ts';
 import type { UnixDriver, UnixListenOptions } from '../../unix-driver.ts';
 import type { PortableConn } from './conn.ts';
 import type { PortableListener } from './listener.ts';
@@ -11,6 +10,9 @@ interface Sockets {
   entry(slot: number): PortableConn | PortableListener;
 }
 
+/** Node pads them with zero bytes to the longest that there are: a name that no other program would find. */
+const isAbstract = (name: string) => name === '' || name.startsWith('\0');
+
 /** Unix sockets of Node's own: streams only. */
 export class PortableUnix implements UnixDriver {
   readonly #sockets: Sockets;
@@ -20,15 +22,12 @@ export class PortableUnix implements UnixDriver {
   }
 
   listen(name: string, { packets, backlog, mode }: UnixListenOptions): number {
-    if (packets) return -ENOTSUP;
-    if (name === '' && process.platform !== 'linux') return -EINVAL;
-    // As the kernel would choose one, if Node let it.
-    const own = name === '' ? `\0${randomBytes(8).toString('hex')}` : name;
-    return this.#sockets.listen((listener) => listener.listenAt(own, backlog, mode));
+    if (packets || isAbstract(name)) return -ENOTSUP;
+    return this.#sockets.listen((listener) => listener.listenAt(name, backlog, mode));
   }
 
   connect(name: string, packets: boolean, local: string | null): number {
-    return packets || local !== null ? -ENOTSUP : this.#sockets.connect(name);
+    return packets || local !== null || isAbstract(name) ? -ENOTSUP : this.#sockets.connect(name);
   }
 
   nameOf(slot: number, end: 'local' | 'remote'): string | null {
