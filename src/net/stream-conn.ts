@@ -1,6 +1,6 @@
 import { checkBytes, checkCount, checkReader } from '../io/arguments.ts';
 import { copyLoop } from '../io/copy.ts';
-import { LimitedReader, type Reader, type ReaderFrom, type Writer } from '../io/index.ts';
+import { ArgumentTypeError, LimitedReader, type Reader, type ReaderFrom, type Writer } from '../io/index.ts';
 import {
   type Counts,
   type Failure,
@@ -147,6 +147,35 @@ export abstract class StreamConn<A extends Addr = Addr> implements Conn, ReaderF
       return Promise.reject(error);
     }
     return this.#fd.write(p, options?.signal);
+  }
+
+  /**
+   * Writes all of `bufs`, in their order and in one piece among other writes, and resolves how many bytes. Few bytes
+   * are copied and leave with others, as with `write`; from 16 KiB on they go to the kernel straight from your memory,
+   * many buffers in one system call (writev), where the driver can; only tiny neighbours are put together first. The buffers are yours again once the promise has
+   * settled; the array is at once. Of a 'unixpacket' connection it is one message.
+   *
+   * @throws what `write` rejects with; `bytesWritten` counts over all buffers.
+   *
+   * @example
+   * ```ts
+   * import type { StreamConn } from 'gopark/net';
+   *
+   * export async function frame(conn: StreamConn, payload: Uint8Array): Promise<void> {
+   *   const header = new Uint8Array(4);
+   *   new DataView(header.buffer).setUint32(0, payload.length);
+   *   await conn.writev([header, payload]);
+   * }
+   * ```
+   */
+  writev(bufs: readonly Uint8Array[], options?: CallOptions): Promise<number> {
+    try {
+      if (!Array.isArray(bufs)) throw new ArgumentTypeError('bufs', 'an array of Uint8Arrays', bufs);
+      for (let i = 0; i < bufs.length; i++) checkBytes(bufs[i]!, `bufs[${i}]`);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    return this.#fd.writeVector(bufs.slice(), options?.signal);
   }
 
   /**

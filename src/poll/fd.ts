@@ -35,6 +35,7 @@ import { PollDesc } from './poll-desc.ts';
 import type { Poller, SlotOwner } from './poller.ts';
 import { AcceptWaiter, EmptyReadWaiter, ListenWaiter, ReadableWaiter, ReadWaiter } from './read-waiters.ts';
 import type { TransferWaiter } from './transfer-waiter.ts';
+import { VectorWaiter } from './vector-waiter.ts';
 import type { Waiter } from './waiter.ts';
 import { CloseWaiter, ConnectWaiter, DrainWaiter, WriteWaiter } from './write-waiters.ts';
 
@@ -381,6 +382,29 @@ export class FD implements SlotOwner {
       if (this.stageNow(p)) return settled(p.length);
     }
     return this.refused() ?? this.writer.attemptOrPark(new WriteWaiter(this, p), signal);
+  }
+
+  /** All of `buffers`, in one piece among other writes; the array is ours. */
+  writeVector(buffers: readonly Uint8Array[], signal: AbortSignal | undefined): Promise<number> {
+    if (this.packets) return this.write(new Uint8Array(Buffer.concat(buffers)), signal);
+    if (signal?.aborted) return Promise.reject(abortReason(signal));
+    let length = 0;
+    for (const buffer of buffers) length += buffer.length;
+    if (this.#writing === null || this.#writing.head === null) {
+      const failure = this.takeWriteFailure();
+      if (failure !== FAILED_NOT) return Promise.reject(this.writeError(failure));
+      if (this.#flags & SHUTTING) return Promise.reject(this.writeError(EPIPE));
+      if (this.stageVectorNow(buffers, length)) return settled(length);
+    }
+    return this.refused() ?? this.writer.attemptOrPark(new VectorWaiter(this, buffers, length), signal);
+  }
+
+  private stageVectorNow(buffers: readonly Uint8Array[], length: number): boolean {
+    const { driver } = this.poller;
+    if (length >= DIRECT_SIZE || this.#flags & STRICT) return false;
+    if (driver.outboundLength(this.slot) + length > OUTBOUND_BOUND) return false;
+    for (const buffer of buffers) if (buffer.length > 0) driver.stage(this.slot, buffer, 0, buffer.length);
+    return true;
   }
 
   /** Who comes too late must not queue behind a thread that is still busy. */
