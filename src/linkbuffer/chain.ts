@@ -1,6 +1,6 @@
 import { indexOfByte } from '../io/text.ts';
 import { type Block, blockOf } from './block.ts';
-import { copyOut, Link, viewOf } from './link.ts';
+import { copyOut, free, Link, viewOf } from './link.ts';
 import { poisoned, rehome } from './poison.ts';
 import type { BlockPool } from './pool.ts';
 
@@ -119,7 +119,7 @@ export class Chain {
     let cut = link.next;
     link.next = null;
     this.last = link;
-    for (; cut !== null; cut = cut.next) cut.block?.release();
+    for (; cut !== null; cut = cut.next) free(cut);
     this.unflushedLength = n;
     if (n === 0) this.unflushed = null;
     this.#leave();
@@ -315,7 +315,8 @@ export class Chain {
       out[count++] = start === 0 && end === bytes.length ? bytes : viewOf(link, start, end);
       total += end - start;
     }
-    out.length = count;
+    // Setting it costs 30 ns even where it changes nothing.
+    if (out.length !== count) out.length = count;
     return total;
   }
 
@@ -380,7 +381,7 @@ export class Chain {
   releaseHeld(): void {
     const holdings = this.#holdings;
     if (holdings !== null) {
-      for (let link = holdings.held; link !== null; link = link.next) link.block?.release();
+      for (let link = holdings.held; link !== null; link = link.next) free(link);
       holdings.held = null;
       holdings.copy = null;
       if (holdings.empty) this.#holdings = null;
@@ -431,7 +432,7 @@ export class Chain {
       // The driver may be filling it; it comes back by dropReserved.
       if (link === this.#reserved) continue;
       if (link.exposed || link.end < link.filled) link.block?.abandon();
-      else link.block?.release();
+      else free(link);
     }
     this.#holdings = null;
     this.first = null;
@@ -484,7 +485,7 @@ export class Chain {
       link.next = holdings.held;
       holdings.held = link;
     } else {
-      link.block?.release();
+      free(link);
     }
     return next;
   }

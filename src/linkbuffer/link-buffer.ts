@@ -33,6 +33,8 @@ import {
 
 /** Up to so many bytes a copy is cheaper than a link of its own, and one more chunk for the kernel. */
 const copyUpTo = 4096;
+/** 65 ns against 14 for 5 characters, even at 24. */
+const shortText = 20;
 const defaultUntilLimit = 65536;
 const largestReadSize = 1024 * 1024;
 
@@ -313,7 +315,7 @@ export class LinkBuffer implements LinkReader, LinkWriter, LinkSlice {
     const { last } = chain;
     if (s.length * 3 <= chain.pool.blockSize || (last !== null && last.limit - last.filled >= s.length * 3)) {
       const link = chain.room(s.length * 3);
-      const n = writeText(link.bytes, s, link.filled);
+      const n = writeShort(link.bytes, s, link.filled) ?? writeText(link.bytes, s, link.filled);
       chain.written(link, n);
       return n;
     }
@@ -808,6 +810,18 @@ export class LinkBuffer implements LinkReader, LinkWriter, LinkSlice {
     if (this.#ending !== null) throw this.#ending;
     throw new UnexpectedEOFError(waiter.skipped, waiter.skipped + waiter.n);
   }
+}
+
+/** Writes `s` to `bytes[at]` and what follows if it is short and ASCII: then a loop is faster than a native call. */
+function writeShort(bytes: Uint8Array, s: string, at: number): number | undefined {
+  const { length } = s;
+  if (length > shortText) return undefined;
+  for (let i = 0; i < length; i++) {
+    const unit = s.charCodeAt(i);
+    if (unit > 0x7f) return undefined;
+    bytes[at + i] = unit;
+  }
+  return length;
 }
 
 /** Stands where a slice has an owner: a slice has all its bytes, nothing waits for more. */

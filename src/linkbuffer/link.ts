@@ -37,10 +37,30 @@ export class Link {
   }
 }
 
+/** `link` is needed no more, nor what it had of its block. */
+export function free(link: Link): void {
+  const { block } = link;
+  if (block === null) return;
+  if (link.filled > block.dirty) block.dirty = link.filled;
+  block.release();
+}
+
+// The driver's memory is one slab, mostly: asking it for its buffer every time would cost as much as a view.
+let lentBytes = new Uint8Array(0);
+let lentMemory: ArrayBufferLike = lentBytes.buffer;
+let lentBase = 0;
+
 /** `link.bytes[from, to)` as an array of its own. */
 export function viewOf(link: Link, from: number, to: number): Uint8Array {
-  const { block } = link;
-  return block === null ? link.bytes.subarray(from, to) : new Uint8Array(block.memory, from, to - from);
+  const { block, bytes } = link;
+  if (block !== null) return new Uint8Array(block.memory, from, to - from);
+  if (!link.lent) return bytes.subarray(from, to);
+  if (bytes !== lentBytes) {
+    lentBytes = bytes as Uint8Array<ArrayBuffer>;
+    lentMemory = bytes.buffer;
+    lentBase = bytes.byteOffset;
+  }
+  return new Uint8Array(lentMemory, lentBase + from, to - from);
 }
 
 /** Copies `link.bytes[from, to)` to `target[at]` and what follows. */

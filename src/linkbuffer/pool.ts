@@ -123,7 +123,6 @@ export class BlockPool {
     for (let size = this.blockSize; size < capacity; size *= 2) place++;
     const idle = this.#idle[place];
     if (idle === undefined) return;
-    block.dirty = capacity;
     idle.push(block);
     this.#bytesIdle += capacity;
     if (!this.#trimming && this.#bytesIdle > this.#idleFloor) this.#trimLater();

@@ -180,6 +180,31 @@ describe('LinkBuffer on its own', () => {
     assert.equal((await b.next(8190))?.[8189], 2);
   });
 
+  test('a direct write at the very start of what is not flushed, while what is before it is read away', async () => {
+    const buffer = create();
+    buffer.writeBinary(bytes('abcd'));
+    await buffer.flush();
+    const first = buffer.tryNext(2);
+    buffer.malloc(4).set(bytes('5678'));
+    buffer.writeDirect(bytes('1234'), 4);
+    const second = buffer.tryNext(2);
+    await buffer.flush();
+    assert.equal(buffer.len, 8);
+    assert.equal(text(await buffer.next(8)), '12345678');
+    assert.equal(text(first) + text(second), 'abcd');
+  });
+
+  test('what was searched in vain does not count for what comes after an append', async () => {
+    const [a, b] = [create(), create()];
+    b.writeString('no line end');
+    await b.flush();
+    assert.equal(b.tryUntil('\n'), undefined);
+    a.append(b);
+    b.writeString('x\n');
+    await b.flush();
+    assert.equal(text(await b.until('\n')), 'x\n');
+  });
+
   test('a slice keeps its bytes while the buffer goes on', async () => {
     const buffer = create();
     buffer.writeByte(1);
