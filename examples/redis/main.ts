@@ -1,0 +1,67 @@
+// A server that Redis's clients can talk to.
+//
+//     node build/examples/redis/main.js --port 6379 --appendonly appendonly.aof --appendfsync everysec
+import { parseArgs } from 'node:util';
+import { listen } from 'gopark/net';
+import { defaults } from './config.ts';
+import { serveConns } from './goroutine-style.ts';
+import { openLog } from './replay.ts';
+import { Server } from './server.ts';
+
+const { values } = parseArgs({
+  options: {
+    port: { type: 'string', default: String(defaults.port) },
+    bind: { type: 'string', default: defaults.host },
+    requirepass: { type: 'string' },
+    databases: { type: 'string', default: String(defaults.databases) },
+    appendonly: { type: 'string' },
+    appendfsync: { type: 'string', default: defaults.appendSync },
+    maxclients: { type: 'string', default: String(defaults.maxClients) },
+  },
+});
+
+function fail(message: string): never {
+  console.error(message);
+  process.exit(1);
+}
+
+function integer(name: 'port' | 'databases' | 'maxclients', least: number): number {
+  const value = Number(values[name]);
+  return Number.isInteger(value) && value >= least
+    ? value
+    : fail(`--${name}: ${values[name]} is no such number`);
+}
+
+const { appendfsync: appendSync } = values;
+if (appendSync !== 'always' && appendSync !== 'everysec' && appendSync !== 'no') {
+  fail(`--appendfsync: always, everysec or no, not ${appendSync}`);
+}
+const server = new Server({
+  port: integer('port', 0),
+  host: values.bind,
+  password: values.requirepass ?? null,
+  databases: integer('databases', 1),
+  appendOnly: values.appendonly ?? null,
+  appendSync,
+  maxClients: integer('maxclients', 1),
+});
+const { config } = server;
+if (config.appendOnly !== null) {
+  const { commands, cut } = await openLog(server, config.appendOnly);
+  console.log(`${config.appendOnly}: ${commands} commands${cut > 0 ? `, ${cut} torn bytes cut off` : ''}`);
+}
+const listener = await listen(
+  'tcp',
+  `${config.host.includes(':') ? `[${config.host}]` : config.host}:${config.port}`,
+);
+const serving = serveConns(server, listener);
+let stopping = false;
+server.shutdown = () => {
+  if (stopping) return;
+  stopping = true;
+  listener.close().then(() => server.stop());
+};
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, server.shutdown);
+console.log(`ready on ${listener.addr}`);
+await serving;
+await server.log?.close();
