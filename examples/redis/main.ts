@@ -4,8 +4,8 @@
 import { parseArgs } from 'node:util';
 import { listen } from 'gopark/net';
 import { defaults } from './config.ts';
-import { serveConns } from './goroutine-style.ts';
 import { openLog } from './replay.ts';
+import { eventLoopFor } from './serve.ts';
 import { Server } from './server.ts';
 
 const { values } = parseArgs({
@@ -54,14 +54,14 @@ const listener = await listen(
   'tcp',
   `${config.host.includes(':') ? `[${config.host}]` : config.host}:${config.port}`,
 );
-const serving = serveConns(server, listener);
-let stopping = false;
+const loop = eventLoopFor(server);
+const serving = loop.serve(listener);
+let stopping: Promise<unknown> | null = null;
 server.shutdown = () => {
-  if (stopping) return;
-  stopping = true;
-  listener.close().then(() => server.stop());
+  stopping ??= loop.shutdown({ timeout: 1000 }).then(() => server.stop());
 };
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, server.shutdown);
 console.log(`ready on ${listener.addr}`);
 await serving;
+await stopping;
 await server.log?.close();

@@ -187,6 +187,11 @@ export class Connection extends LinkFaces implements Conn, FDOwner, Applicant {
     return (this.#flags & ENDED) !== 0;
   }
 
+  /** How many flushed bytes wait for the peer to read; 0: the next flush need not wait. */
+  get unsentLength(): number {
+    return this.#output?.len ?? 0;
+  }
+
   /** @internal */
   get fd(): FD {
     return this.#fd;

@@ -43,13 +43,15 @@ function setbit(client: Client, args: string[]): void {
 const onesOf = Uint8Array.from({ length: 256 }, (_, byte) => byte.toString(2).replaceAll('0', '').length);
 
 function bitcount({ db, reply }: Client, args: string[]) {
+  const value = db.getString(args[1]!);
+  // What follows is not looked at then.
+  if (value === undefined) return reply.integer(0);
   const isRange = args.length === 4 || args.length === 5;
   if (!isRange && args.length !== 2) throw syntaxError;
-  const unit = args[4]?.toUpperCase() ?? 'BYTE';
-  if (unit !== 'BYTE' && unit !== 'BIT') throw syntaxError;
   const start = isRange ? toInteger(args[2]!) : 0;
   const stop = isRange ? toInteger(args[3]!) : -1;
-  const value = db.getString(args[1]!) ?? '';
+  const unit = args[4]?.toUpperCase() ?? 'BYTE';
+  if (unit !== 'BYTE' && unit !== 'BIT') throw syntaxError;
   if (start < 0 && stop < 0 && start > stop) return reply.integer(0);
   const size = unit === 'BIT' ? value.length * 8 : value.length;
   const range = span(start, Math.max(stop, -size), size);

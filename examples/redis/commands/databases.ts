@@ -35,8 +35,10 @@ function flushing(which: (client: Client) => readonly Keyspace[]) {
 
 function swapDb(client: Client, args: string[]): void {
   const { server, reply } = client;
-  const one = databaseAt(client, toInteger(args[1]!, new CommandError('ERR invalid first DB index')));
-  const other = databaseAt(client, toInteger(args[2]!, new CommandError('ERR invalid second DB index')));
+  const first = toInteger(args[1]!, new CommandError('ERR invalid first DB index'));
+  const second = toInteger(args[2]!, new CommandError('ERR invalid second DB index'));
+  const one = databaseAt(client, first);
+  const other = databaseAt(client, second);
   if (one !== other) {
     const isThere = (key: string) => one.find(key) !== undefined || other.find(key) !== undefined;
     server.watches.replaced(one, isThere);

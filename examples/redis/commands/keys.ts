@@ -158,8 +158,8 @@ const objectHelp = [
 
 function object(run: (client: Client, key: string) => void) {
   return (client: Client, args: string[]): void => {
-    if (client.db.find(args[2]!) === undefined) throw noSuchKey;
-    run(client, args[2]!);
+    if (client.db.find(args[2]!) === undefined) client.reply.null();
+    else run(client, args[2]!);
   };
 }
 

@@ -16,7 +16,9 @@ const badText = new CommandError('ERR min or max not valid string range item');
 
 function scoreBound(text: string): { value: number; exclusive: boolean } {
   const exclusive = text.startsWith('(');
-  const value = parseDouble(exclusive ? text.slice(1) : text);
+  const number = exclusive ? text.slice(1) : text;
+  // strtod makes 0 of nothing.
+  const value = number === '' ? 0 : parseDouble(number);
   if (value === null || Number.isNaN(value)) throw badScore;
   return { value, exclusive };
 }

@@ -26,7 +26,6 @@ const noScoresByLex = new CommandError(
 /** What follows the bounds; `fixed` says what the name of the command does. */
 function query(args: string[], index: number, fixed: Partial<Query> | null): Query {
   const found: Query = { by: 'INDEX', reverse: false, offset: 0, limit: -1, withScores: false, ...fixed };
-  let limited = false;
   for (let i = index; i < args.length; i++) {
     const option = args[i]!.toUpperCase();
     if (option === 'WITHSCORES') {
@@ -34,7 +33,6 @@ function query(args: string[], index: number, fixed: Partial<Query> | null): Que
     } else if (option === 'LIMIT') {
       found.offset = toInteger(argument(args, i + 1));
       found.limit = toInteger(argument(args, i + 2));
-      limited = true;
       i += 2;
     } else if (fixed === null && (option === 'BYSCORE' || option === 'BYLEX')) {
       found.by = option === 'BYSCORE' ? 'SCORE' : 'LEX';
@@ -44,7 +42,8 @@ function query(args: string[], index: number, fixed: Partial<Query> | null): Que
       throw syntaxError;
     }
   }
-  if (limited && found.by === 'INDEX') throw limitNeedsBy;
+  // A limit of -1 is none, as if it had not been said.
+  if (found.limit !== -1 && found.by === 'INDEX') throw limitNeedsBy;
   if (found.withScores && found.by === 'LEX') throw noScoresByLex;
   return found;
 }

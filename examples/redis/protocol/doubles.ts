@@ -36,8 +36,15 @@ export function parseDouble(text: string): number | null {
 /** Digits behind the point that INCRBYFLOAT keeps. */
 const PLACES = 17;
 const SCALE = 10n ** BigInt(PLACES);
+/** Beyond this fractions are those of a number with 64 significant bits, which is what Redis adds in. */
+const MANY = 1e17;
 /** Beyond this only the double is known. */
-const EXACT = 1e17;
+const EXACT = 1e19;
+
+function roundTo64Bits(size: bigint): bigint {
+  const shift = BigInt(64 - (size / SCALE).toString(2).length);
+  return ((((size << shift) + SCALE / 2n) / SCALE) * SCALE) >> shift;
+}
 
 function scaled(text: string): bigint {
   const [mantissa, exponent = '0'] = text.toLowerCase().split('e') as [string, string?];
@@ -61,7 +68,8 @@ export function sumOfDecimals(a: string, b: string): string | null {
     return quick.toLocaleString('en-US', { useGrouping: false, maximumFractionDigits: PLACES });
   }
   const total = scaled(a) + scaled(b);
-  const size = total < 0n ? -total : total;
+  const exact = total < 0n ? -total : total;
+  const size = Math.abs(quick) > MANY && Math.abs(quick) < EXACT ? roundTo64Bits(exact) : exact;
   const fraction = String(size % SCALE)
     .padStart(PLACES, '0')
     .replace(/0+$/, '');

@@ -11,8 +11,10 @@ export function latin1Buffer(size: number): Latin1Buffer {
   return Buffer.allocUnsafeSlow(size) as Latin1Buffer;
 }
 
-/** The same memory with Buffer's methods. */
-export function asLatin1(bytes: Uint8Array): Latin1Buffer {
-  if (bytes instanceof Buffer) return bytes as Latin1Buffer;
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length) as Latin1Buffer;
+let last: Latin1Buffer = latin1Buffer(0);
+
+/** All the memory that `bytes` is a part of, with Buffer's methods. What is read comes from the same few places. */
+export function wholeMemory(bytes: Uint8Array): Latin1Buffer {
+  if (bytes.buffer !== last.buffer) last = Buffer.from(bytes.buffer) as Latin1Buffer;
+  return last;
 }

@@ -1,6 +1,6 @@
 import { splitInline } from './inline.ts';
 import { integerOf } from './integers.ts';
-import { asLatin1, type Latin1Buffer, latin1Buffer } from './latin1.ts';
+import { type Latin1Buffer, latin1Buffer, wholeMemory } from './latin1.ts';
 import { limits } from './limits.ts';
 
 const CR = 13;
@@ -46,8 +46,7 @@ export class RequestParser<C> {
   error = '';
   /** Whoever has not given the password yet may send little. */
   trusted = true;
-  /** Bytes before the chunk, and before the end of the last command: for whoever feeds a file. */
-  #before = 0;
+  /** All bytes that were fed, and how many of them the last command ended behind: for whoever feeds a file. */
   #fed = 0;
   commandEnd = 0;
 
@@ -67,10 +66,9 @@ export class RequestParser<C> {
 
   /** The next bytes. They are read until `next` asks for more, or `keep` is called. */
   feed(bytes: Uint8Array): void {
-    this.#chunk = asLatin1(bytes);
-    this.#position = 0;
-    this.#end = bytes.length;
-    this.#before = this.#fed;
+    this.#chunk = wholeMemory(bytes);
+    this.#position = bytes.byteOffset;
+    this.#end = bytes.byteOffset + bytes.length;
     this.#fed += bytes.length;
   }
 
@@ -128,7 +126,7 @@ export class RequestParser<C> {
     this.args = this.#args;
     this.#args = [];
     this.#requestBytes = 0;
-    this.commandEnd = this.#before + this.#position;
+    this.commandEnd = this.#fed - (this.#end - this.#position);
     return Parsed.command;
   }
 
@@ -261,19 +259,20 @@ export class RequestParser<C> {
   #line(tooBig: string): string | null {
     const chunk = this.#chunk;
     const start = this.#position;
-    const isInline = chunk[start] !== STAR && chunk[start] !== DOLLAR;
-    const found = chunk.indexOf(isInline ? LF : CR, start);
+    const isInline = this.#remaining === 0 && chunk[start] !== STAR;
+    const length = chunk.subarray(start, this.#end).indexOf(isInline ? LF : CR);
+    const found = start + length;
     const end = isInline ? found : found + 1;
-    if (found < 0 || found >= this.#end || end >= this.#end) {
+    if (length < 0 || end >= this.#end) {
       this.#status = this.#end - start > limits.line ? this.#fail(tooBig) : this.#wantMore();
       return null;
     }
-    if (found - start > limits.line) {
+    if (length > limits.line) {
       this.#status = this.#fail(tooBig);
       return null;
     }
     this.#position = end + 1;
-    return chunk.latin1Slice(start, isInline && chunk[found - 1] === CR && found > start ? found - 1 : found);
+    return chunk.latin1Slice(start, isInline && length > 0 && chunk[found - 1] === CR ? found - 1 : found);
   }
 
   // Cut in pieces
