@@ -17,6 +17,8 @@ const INDEPENDENT = [
   'cli/protocol',
   'compat/',
   'docs/',
+  'examples/redis/data',
+  'examples/redis/parser',
   'io/',
   'linkbuffer/',
   'os/',

@@ -1,13 +1,15 @@
 import { type File, open } from 'gopark/os';
 import { AppendLog } from './append-log.ts';
 import { Client } from './client.ts';
-import type { Command } from './commands/command.ts';
+import { type Command, hasArity } from './commands/command.ts';
 import { Parsed, RequestParser } from './protocol/request-parser.ts';
 import type { Server } from './server.ts';
 import type { Transport } from './transport.ts';
 
 const CHUNK = 256 * 1024;
 const ERROR = 45;
+/** What a log has beside commands that write. */
+const OTHERS = new Set(['select', 'multi', 'exec']);
 
 /** Nobody is at the other end. */
 const nowhere: Transport = {
@@ -84,6 +86,8 @@ class Runner {
   /** Null, or what is wrong with it. */
   run(command: Command | null, args: string[], end: number): string | null {
     if (command === null) return `no command: ${JSON.stringify(args[0]!.slice(0, 40))}`;
+    if (!hasArity(command, args.length)) return `${command.name} with ${args.length - 1} arguments`;
+    if (!command.write && !OTHERS.has(command.name)) return `${command.name} changes nothing`;
     this.commands++;
     if (command.name === 'multi') {
       this.#transaction = [];

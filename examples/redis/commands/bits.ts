@@ -50,9 +50,9 @@ function bitcount({ db, reply }: Client, args: string[]) {
   if (!isRange && args.length !== 2) throw syntaxError;
   const start = isRange ? toInteger(args[2]!) : 0;
   const stop = isRange ? toInteger(args[3]!) : -1;
+  if (start < 0 && stop < 0 && start > stop) return reply.integer(0);
   const unit = args[4]?.toUpperCase() ?? 'BYTE';
   if (unit !== 'BYTE' && unit !== 'BIT') throw syntaxError;
-  if (start < 0 && stop < 0 && start > stop) return reply.integer(0);
   const size = unit === 'BIT' ? value.length * 8 : value.length;
   const range = span(start, Math.max(stop, -size), size);
   if (range === null) return reply.integer(0);

@@ -43,7 +43,11 @@ const EXACT = 1e19;
 
 function roundTo64Bits(size: bigint): bigint {
   const shift = BigInt(64 - (size / SCALE).toString(2).length);
-  return ((((size << shift) + SCALE / 2n) / SCALE) * SCALE) >> shift;
+  const units = (size << shift) / SCALE;
+  const rest = (size << shift) % SCALE;
+  // Half of a unit goes to the even side.
+  const up = rest * 2n > SCALE || (rest * 2n === SCALE && units % 2n === 1n);
+  return ((up ? units + 1n : units) * SCALE) >> shift;
 }
 
 function scaled(text: string): bigint {
