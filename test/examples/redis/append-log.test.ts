@@ -35,15 +35,16 @@ async function run(
   t: TestContext,
   path: string,
   sync: string,
-): Promise<{ child: ChildProcess; client: RawClient; greeting: string }> {
+): Promise<{ child: ChildProcess; exit: Promise<unknown>; client: RawClient; greeting: string }> {
   const args = [main, '--port', '0', '--appendonly', path, '--appendfsync', sync];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   t.after(() => child.kill('SIGKILL'));
+  const exit = once(child, 'exit');
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const { value: greeting } = await lines.next();
   const { value: ready } = await lines.next();
   const port = Number(/:(\d+)$/.exec(ready as string)![1]);
-  return { child, client: await RawClient.connect({ port }), greeting: greeting as string };
+  return { child, exit, client: await RawClient.connect({ port }), greeting: greeting as string };
 }
 
 /** All that a server holds. */
@@ -72,7 +73,7 @@ function shown(value: ReturnType<Server['databases'][number]['get']>): unknown {
 
 test('kill -9: with appendfsync always, everything that was answered is there again', async (t) => {
   const path = logFile(t);
-  const { child, client } = await run(t, path, 'always');
+  const { child, exit, client } = await run(t, path, 'always');
   let answered = 0;
   let sent = 0;
   for (; answered < 300; ) {
@@ -83,7 +84,7 @@ test('kill -9: with appendfsync always, everything that was answered is there ag
   for (let reply = await client.reply(); reply !== null; reply = await client.reply()) {
     answered = Number(reply.slice(1));
   }
-  await once(child, 'exit');
+  await exit;
   const again = await run(t, path, 'always');
   const length = Number((await again.client.call('LLEN', 'list'))!.slice(1));
   assert.ok(length >= answered && length <= sent, `${length} elements, ${answered} answered, ${sent} sent`);
@@ -96,11 +97,11 @@ test('kill -9: with appendfsync always, everything that was answered is there ag
 
 test('SIGTERM: with everysec nothing is lost either', async (t) => {
   const path = logFile(t);
-  const { child, client } = await run(t, path, 'everysec');
+  const { child, exit, client } = await run(t, path, 'everysec');
   for (let i = 0; i < 1000; i++) client.send(encode(['INCR', 'n']));
   for (let i = 0; i < 1000; i++) await client.reply();
   child.kill('SIGTERM');
-  assert.deepEqual(await once(child, 'exit'), [0, null]);
+  assert.deepEqual(await exit, [0, null]);
   const again = await run(t, path, 'everysec');
   assert.match(again.greeting, /: 1001 commands$/);
   assert.equal(await again.client.call('GET', 'n'), '$4\r\n1000\r\n');
