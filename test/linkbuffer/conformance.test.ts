@@ -325,3 +325,81 @@ test('peeking again and again at the same bytes takes memory once', async () => 
   assert.equal(pool.stats().bytesInUse, after);
   buffer.close();
 });
+
+describe('when blocks go back', () => {
+  const setup = (...sizes: number[]) => {
+    const pool = new BlockPool({ blockSize: 8 });
+    const buffer = new LinkBuffer({ pool });
+    let from = 0;
+    for (const size of sizes) {
+      buffer.malloc(size).set(counting(size, from));
+      from += size;
+    }
+    buffer.publish();
+    return { buffer, inUse: () => pool.stats().blocksInUse };
+  };
+  // In poison mode what is lent is a copy, and so the blocks go back at once.
+  const lentBlocks = (n: number) => (process.env.GOPARK_POISON === '1' ? 0 : n);
+
+  test('what was lent and read stays until the release', () => {
+    const { buffer, inUse } = setup(8, 8, 8);
+    buffer.tryNext(8);
+    buffer.tryNext(8);
+    assert.ok(inUse() >= 1 + lentBlocks(2));
+    buffer.release();
+    assert.equal(inUse(), 1);
+    buffer.close();
+    assert.equal(inUse(), 0);
+  });
+
+  test('what was copied out goes back without a release', async () => {
+    const { buffer, inUse } = setup(8, 8);
+    assert.equal(await buffer.read(new Uint8Array(12)), 12);
+    assert.equal(inUse(), 1);
+    assert.equal(await buffer.read(new Uint8Array(12)), 4);
+    assert.equal(inUse(), 0);
+  });
+
+  test('copying out what was peeked at leaves that for the release, and only that', async () => {
+    const { buffer, inUse } = setup(8, 8, 8);
+    const peeked = buffer.tryPeek(4);
+    const p = new Uint8Array(20);
+    assert.equal(await buffer.read(p), 20);
+    assert.deepEqual(list(p), list(counting(20)));
+    assert.ok(inUse() >= 1 + lentBlocks(1) && inUse() <= 2);
+    assert.deepEqual(list(peeked), [0, 1, 2, 3]);
+    assert.equal(buffer.len, 4);
+    buffer.release();
+    assert.equal(inUse(), 1);
+    assert.deepEqual(list(buffer.tryNext(4)), [20, 21, 22, 23]);
+    buffer.release();
+    assert.equal(inUse(), 0);
+  });
+
+  test('what a slice shares is back when buffer and slice have released it, in either order', () => {
+    for (const sliceFirst of [true, false]) {
+      const { buffer, inUse } = setup(8, 8);
+      buffer.tryNext(5);
+      const slice = buffer.trySlice(4)!;
+      buffer.trySkip(7);
+      assert.equal(buffer.len, 0);
+      if (sliceFirst) slice.release();
+      buffer.release();
+      assert.equal(inUse(), sliceFirst ? 0 : 2);
+      if (!sliceFirst) {
+        assert.deepEqual(list(slice.tryNext(4)), [5, 6, 7, 8]);
+        slice.release();
+      }
+      assert.equal(inUse(), 0);
+    }
+  });
+
+  test('a copy of what lies in several blocks is held until the release, and those are not', () => {
+    const { buffer, inUse } = setup(8, 8, 8);
+    assert.deepEqual(list(buffer.tryNext(20)), list(counting(20)));
+    assert.equal(inUse(), 2, 'the copy and the block that is not read to its end');
+    buffer.release();
+    assert.equal(inUse(), 1);
+    buffer.close();
+  });
+});

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { ConcurrentUseError, LimitExceededError, readAll, UnexpectedEOFError } from 'gopark/io';
-import { BlockPool, LinkBuffer, NotEnoughDataError, ReleasedError } from 'gopark/linkbuffer';
+import { BlockPool, type Lent, LinkBuffer, NotEnoughDataError, ReleasedError } from 'gopark/linkbuffer';
 import { stack } from 'gopark/runtime';
 import { bytes, counting, list, pooled, Recorder, text } from './lib.ts';
 
@@ -540,4 +540,18 @@ test('counts that cannot be are refused', async () => {
   assert.throws(() => buffer.append({} as never), TypeError);
   assert.equal(buffer.byteAt(-1), -1);
   assert.equal(buffer.idle, true);
+});
+
+test('only what a buffer lent is Lent, and it says so in the types', () => {
+  const buffer = new LinkBuffer();
+  buffer.writeString('abc');
+  buffer.publish();
+  const view: Lent = buffer.tryNext(2)!;
+  const usable: Uint8Array = view;
+  // @ts-expect-error: an array of one's own is not lent
+  const wrong: Lent = new Uint8Array(2);
+  // @ts-expect-error: a copy is not lent, either
+  const copy: Lent = view.slice();
+  assert.deepEqual([usable.length, wrong.length, copy.length], [2, 2, 2]);
+  buffer.close();
 });
