@@ -4,11 +4,14 @@
  * is decided in TypeScript.
  */
 #define _GNU_SOURCE
+#include <arpa/inet.h>
 #include <errno.h>
+#include <net/if.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -165,21 +168,45 @@ static int64_t outcome(int64_t result)
 	return result < 0 ? -errno : result;
 }
 
-/* A numeric address; the resolver has run long before. False: not one. */
+/* The interface that a zone names, by its name or its number; 0: there is none. */
+static uint32_t scope_of(const char *zone)
+{
+	char *end;
+	uint32_t index = if_nametoindex(zone);
+	if (index != 0)
+		return index;
+	unsigned long number = strtoul(zone, &end, 10);
+	return *zone != 0 && *end == 0 && number <= UINT32_MAX ? (uint32_t)number : 0;
+}
+
+/* A numeric address; the resolver has run long before. False: not one. An address of any kind may have a zone. */
 static bool parse_address(napi_env env, napi_value host, napi_value port, struct sockaddr_storage *address, socklen_t *length)
 {
-	char host_text[128], port_text[16];
+	char text[128];
 	size_t written;
-	if (napi_get_value_string_utf8(env, host, host_text, sizeof host_text, &written) != napi_ok)
+	struct sockaddr_in *in = (void *)address;
+	struct sockaddr_in6 *in6 = (void *)address;
+	if (napi_get_value_string_utf8(env, host, text, sizeof text, &written) != napi_ok)
 		return false;
-	snprintf(port_text, sizeof port_text, "%d", int_argument(env, port));
-	struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE, .ai_socktype = SOCK_STREAM };
-	struct addrinfo *found;
-	if (getaddrinfo(host_text, port_text, &hints, &found) != 0)
+	uint16_t number = htons((uint16_t)int_argument(env, port));
+	memset(address, 0, sizeof *address);
+	if (inet_pton(AF_INET, text, &in->sin_addr) == 1) {
+		in->sin_family = AF_INET;
+		in->sin_port = number;
+		*length = sizeof *in;
+		return true;
+	}
+	char *zone = strchr(text, '%');
+	if (zone != NULL)
+		*zone++ = 0;
+	if (inet_pton(AF_INET6, text, &in6->sin6_addr) != 1)
 		return false;
-	memcpy(address, found->ai_addr, found->ai_addrlen);
-	*length = found->ai_addrlen;
-	freeaddrinfo(found);
+	in6->sin6_family = AF_INET6;
+	in6->sin6_port = number;
+	/* Of an unknown one the kernel makes an error where it needs one: for link-local addresses. */
+	if (zone != NULL)
+		in6->sin6_scope_id = scope_of(zone);
+	*length = sizeof *in6;
 	return true;
 }
 
@@ -198,16 +225,16 @@ static napi_value address_text(napi_env env, const struct sockaddr_storage *addr
 
 /* Functions of the addon */
 
-/* listen(host, port, backlog, reusePort, ipv6Only): slot */
+/* listen(host, port, backlog, reusePort, ipv6Only, multipath): slot */
 static napi_value listen_tcp(napi_env env, napi_callback_info info)
 {
-	napi_value values[5];
-	driver_t *driver = arguments(env, info, 5, values, NULL);
+	napi_value values[6];
+	driver_t *driver = arguments(env, info, 6, values, NULL);
 	struct sockaddr_storage address;
 	socklen_t length;
 	if (!parse_address(env, values[0], values[1], &address, &length))
 		return number(env, -EINVAL);
-	int fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int fd = open_tcp(address.ss_family, int_argument(env, values[5]) != 0);
 	if (fd < 0)
 		return number(env, -errno);
 	int on = 1, only = int_argument(env, values[4]);
@@ -223,24 +250,24 @@ static napi_value listen_tcp(napi_env env, napi_callback_info info)
 	return number(env, slot_open(driver, fd, 0));
 }
 
-/* connect(host, port, localHost, localPort): slot of a socket whose connect is under way */
+/* connect(host, port, multipath, localHost, localPort): slot of a socket whose connect is under way */
 static napi_value connect_tcp(napi_env env, napi_callback_info info)
 {
-	napi_value values[4];
-	driver_t *driver = arguments(env, info, 4, values, NULL);
+	napi_value values[5];
+	driver_t *driver = arguments(env, info, 5, values, NULL);
 	struct sockaddr_storage address, local;
 	socklen_t length, local_length;
 	if (!parse_address(env, values[0], values[1], &address, &length))
 		return number(env, -EINVAL);
-	int fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int fd = open_tcp(address.ss_family, int_argument(env, values[2]) != 0);
 	if (fd < 0)
 		return number(env, -errno);
 	int error = 0;
 	napi_valuetype local_type = napi_undefined;
-	napi_typeof(env, values[2], &local_type);
+	napi_typeof(env, values[3], &local_type);
 	if (local_type == napi_string) {
 		int on = 1;
-		if (!parse_address(env, values[2], values[3], &local, &local_length))
+		if (!parse_address(env, values[3], values[4], &local, &local_length))
 			error = EINVAL;
 		else if (setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on) < 0 ||
 			 bind(fd, (struct sockaddr *)&local, local_length) < 0)
@@ -401,7 +428,8 @@ static napi_value close_slot(napi_env env, napi_callback_info info)
 static const struct { int level, name; } options[] = {
 	{ IPPROTO_TCP, TCP_NODELAY },  { SOL_SOCKET, SO_KEEPALIVE },	{ IPPROTO_TCP, TCP_KEEPIDLE },
 	{ IPPROTO_TCP, TCP_KEEPINTVL }, { IPPROTO_TCP, TCP_KEEPCNT }, { SOL_SOCKET, SO_LINGER },
-	{ SOL_SOCKET, SO_RCVBUF },     { SOL_SOCKET, SO_SNDBUF },
+	{ SOL_SOCKET, SO_RCVBUF },     { SOL_SOCKET, SO_SNDBUF },	{ IPPROTO_IP, IP_TOS },
+	{ IPPROTO_IPV6, IPV6_TCLASS }, { IPPROTO_TCP, TCP_USER_TIMEOUT }, { IPPROTO_TCP, TCP_FASTOPEN },
 };
 enum { OPTION_COUNT = sizeof options / sizeof *options };
 

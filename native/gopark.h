@@ -88,6 +88,11 @@ extern const size_t datagram_function_count;
 extern const napi_property_descriptor unix_functions[];
 extern const size_t unix_function_count;
 
+/* tcp.c: what TCP has beside bytes. */
+int open_tcp(int family, bool multipath);
+extern const napi_property_descriptor tcp_functions[];
+extern const size_t tcp_function_count;
+
 /* poller.c: the tight loops. */
 void collect(driver_t *driver, poller_set_t *set);
 void flush(driver_t *driver);

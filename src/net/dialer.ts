@@ -8,10 +8,11 @@ import { type Timer, timers } from '../runtime/timers.ts';
 import { type Addr, TCPAddr } from './addr.ts';
 import type { CallOptions } from './conn.ts';
 import { type ConnectPlan, connect, type Endpoint } from './connect.ts';
+import { dialNumeric } from './dial-numeric.ts';
 import { AddrError, DeadlineExceededError, DialError, listed, OpError } from './errors.ts';
 import { parsePort, splitHostPort } from './host-port.ts';
 import { checkNetwork, type TCPNetwork } from './listen.ts';
-import { type ConnSettings, connSettings, type TCPOptions } from './options.ts';
+import { type ConnSettings, checkTCPOptions, connSettings, type TCPOptions } from './options.ts';
 import { type Contest, Race, type Try } from './race.ts';
 import { defaultResolver, Resolver } from './resolver.ts';
 import { portOf } from './services.ts';
@@ -33,6 +34,8 @@ export interface DialerOptions extends TCPOptions {
   fallbackDelay?: number;
   /** Who looks names up: a Resolver, or the kind of one. Default: the system's. */
   resolver?: Resolver | 'system' | 'c-ares';
+  /** Multipath TCP, where the kernel and the other end have it; plain TCP otherwise. Default false. */
+  multipath?: boolean;
 }
 
 /** RFC 8305's Connection Attempt Delay, and the least that it allows. */
@@ -60,6 +63,14 @@ function localEnd(address: string | undefined): Endpoint | null {
   const { host, port } = splitHostPort(address);
   if (isIP(host.replace(/%.*/, '')) === 0) throw new AddrError('the local address must be numeric', address);
   return { host, port: parsePort(port, address) };
+}
+
+/** Whether `host` is an address, and the one to dial. What is wrong with another one is the long way's to say. */
+function isSuitable(host: string, network: TCPNetwork, local: Endpoint | null): boolean {
+  const family = isIP(host);
+  if (family === 0) return false;
+  const wanted = FAMILIES[network];
+  return (wanted === 0 || wanted === family) && (local === null || familyOf(local.host) === family);
 }
 
 /** The host that a dial to an empty or unspecified one means: this machine. */
@@ -103,6 +114,8 @@ export class Dialer {
   readonly #delay: number;
   readonly #resolver: Resolver;
   readonly #timeout: number;
+  /** Whether it has options that not every driver has. */
+  readonly #special: boolean;
 
   /** @throws ArgumentRangeError, ArgumentTypeError, or AddrError for the local address. */
   constructor(options: DialerOptions = {}) {
@@ -119,6 +132,8 @@ export class Dialer {
     this.#delay = fallbackDelay;
     this.#resolver = resolverOf(options.resolver);
     this.#timeout = timeout;
+    const { dscp, userTimeout, multipath } = options;
+    this.#special = dscp !== undefined || userTimeout !== undefined || multipath === true;
   }
 
   /**
@@ -133,13 +148,17 @@ export class Dialer {
     const { host, port: service } = splitHostPort(address);
     const to = { network, host: systemHost(network, host), port: portOf(network, service, address), address };
     if (signal?.aborted) throw abortReason(signal);
-    return new Dialling(to, this.#resolver, this.#delay, {
+    const poller = threadPoller();
+    if (this.#special) checkTCPOptions(poller, this.#options);
+    const plan = {
       network,
-      poller: threadPoller(),
+      poller,
       settings: this.#settings,
       options: this.#options,
       local: this.#local,
-    }).run(this.#timeout, signal);
+    };
+    if (isSuitable(to.host, network, this.#local)) return dialNumeric(plan, to, this.#timeout, signal);
+    return new Dialling(to, this.#resolver, this.#delay, plan).run(this.#timeout, signal);
   }
 }
 

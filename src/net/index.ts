@@ -52,6 +52,7 @@ export {
 export { type ConnHandler, Serving, type ShutdownOptions, startServing } from './serving.ts';
 export { StreamConn } from './stream-conn.ts';
 export { TCPConn } from './tcp-conn.ts';
+export type { TCPInfo } from './tcp-info.ts';
 export { TCPListener } from './tcp-listener.ts';
 export { UDPAddr } from './udp-addr.ts';
 export { type GroupOptions, UDPConn } from './udp-conn.ts';

@@ -6,7 +6,14 @@ import { bindAddress, NO_IPV6 } from './bind-address.ts';
 import { OpError, operationError, UnsupportedError } from './errors.ts';
 import { splitHostPort } from './host-port.ts';
 import { isUnix, type ListenUnixOptions, listenUnix } from './listen-unix.ts';
-import { applyOptions, type ConnSettings, connSettings, type TCPOptions } from './options.ts';
+import {
+  applyOptions,
+  type ConnSettings,
+  checkTCPOptions,
+  connSettings,
+  setOption,
+  type TCPOptions,
+} from './options.ts';
 import { portOf } from './services.ts';
 import { TCPListener } from './tcp-listener.ts';
 import type { UnixNetwork } from './unix-conn.ts';
@@ -18,7 +25,21 @@ export interface ListenOptions extends TCPOptions {
   backlog?: number;
   /** Let several sockets listen on this address; the kernel spreads connections over them. Default false. */
   reusePort?: boolean;
+  /**
+   * Multipath TCP, where the kernel has it: a connection whose other end has it, too, may use several networks at
+   * once; all others are plain TCP. See `TCPConn.isMultipath`. Default false (Go: true since 1.24).
+   */
+  multipath?: boolean;
+  /**
+   * TCP fast open: a client that has been here before may send its first bytes with its first packet, which saves it
+   * one round trip. `true`, or how many such connections may wait for their handshake at a time (256 by default).
+   * The kernel must be told, too: `net.ipv4.tcp_fastopen` with 2 in it. Only for services that do not mind when
+   * these first bytes come twice. Default false.
+   */
+  fastOpen?: boolean | number;
 }
+
+const FAST_OPEN_QUEUE = 256;
 
 export type TCPNetwork = 'tcp' | 'tcp4' | 'tcp6';
 
@@ -71,10 +92,15 @@ export async function listen(
   const poller = threadPoller();
   const { driver } = poller;
   const reusePort = options.reusePort === true;
+  checkTCPOptions(poller, options);
+  const { fastOpen } = options;
+  if (typeof fastOpen === 'number') checkCount(fastOpen, 'fastOpen', 1);
+  if (fastOpen && !driver.capabilities.has('fastOpen')) throw new UnsupportedError(driver.name, 'fastOpen');
   if (reusePort && !driver.capabilities.has('reusePort'))
     throw new UnsupportedError(driver.name, 'reusePort');
   const bind = await bindAddress(network, host);
-  const socketOptions = { backlog, reusePort, ipv6Only: !bind.dual };
+  const multipath = options.multipath === true;
+  const socketOptions = { backlog, reusePort, ipv6Only: !bind.dual, multipath };
   try {
     return await listenOn(poller, network, bind.host, port, socketOptions, settings, options);
   } catch (error) {
@@ -106,7 +132,10 @@ async function listenOn(
   const listener = new TCPListener(poller, slot, settings);
   try {
     await listener.fd.listening();
-    const failed = applyOptions(poller, slot, options);
+    const { fastOpen } = options;
+    const queue = fastOpen === true ? FAST_OPEN_QUEUE : (fastOpen ?? false);
+    const failed =
+      applyOptions(poller, slot, options) || (queue ? setOption(poller, slot, 'fastOpen', queue) : 0);
     if (failed !== 0) throw listener.error('listen', failed);
   } catch (error) {
     await listener.close();

@@ -1,6 +1,13 @@
 import { checkCount } from '../io/arguments.ts';
 import { ArgumentRangeError } from '../io/index.ts';
-import { EINVAL, ENOTSUP, type Poller, type SocketOption } from '../poll/index.ts';
+import {
+  type Capability,
+  EINVAL,
+  ENOPROTOOPT,
+  ENOTSUP,
+  type Poller,
+  type SocketOption,
+} from '../poll/index.ts';
 import { UnsupportedError } from './errors.ts';
 
 /** Keep-alive probes, in seconds. Go's defaults: after 15, every 15, 9 times. */
@@ -28,6 +35,17 @@ export interface TCPOptions extends StreamOptions {
   keepAlive?: boolean | KeepAlive;
   /** Send small writes at once instead of waiting for acknowledgements. Default true. */
   noDelay?: boolean;
+  /**
+   * The class of service that routers see, a Differentiated Services Code Point of 0 to 63: 46 for expedited
+   * forwarding, 8 for what may wait. Of IPv4 and IPv6 packets alike. A dialled connection has it from its first byte
+   * of data on, not yet in its handshake. Default: the system's, 0.
+   */
+  dscp?: number;
+  /**
+   * How long bytes may wait for an acknowledgement before the kernel gives the connection up (`ETIMEDOUT`), in
+   * milliseconds; 0: the system's, about a quarter of an hour. Keep-alive finds dead peers only while nothing waits.
+   */
+  userTimeout?: number;
 }
 
 export const DEFAULT_CLOSE_TIMEOUT = 5000;
@@ -86,11 +104,50 @@ export function setKeepAlive(poller: Poller, slot: number, keepAlive: boolean | 
   return failed;
 }
 
+const MOST_DSCP = 63;
+const LONGEST_USER_TIMEOUT = 2 ** 31 - 1;
+
+export function checkDSCP(dscp: number): void {
+  if (!Number.isInteger(dscp) || dscp < 0 || dscp > MOST_DSCP) {
+    throw new ArgumentRangeError('dscp', `a whole number up to ${MOST_DSCP}`, dscp);
+  }
+}
+
+export function checkUserTimeout(ms: number): void {
+  if (!Number.isInteger(ms) || ms < 0 || ms > LONGEST_USER_TIMEOUT) {
+    throw new ArgumentRangeError('userTimeout', `whole milliseconds up to ${LONGEST_USER_TIMEOUT}`, ms);
+  }
+}
+
+/** What can be wrong with options is told before anything is opened. */
+export function checkTCPOptions({ driver }: Poller, options: TCPOptions & { multipath?: boolean }): void {
+  const needed: [wanted: boolean, capability: Capability][] = [
+    [options.dscp !== undefined, 'trafficClass'],
+    [options.userTimeout !== undefined, 'userTimeout'],
+    [options.multipath === true, 'multipath'],
+  ];
+  if (options.dscp !== undefined) checkDSCP(options.dscp);
+  if (options.userTimeout !== undefined) checkUserTimeout(options.userTimeout);
+  for (const [wanted, capability] of needed) {
+    if (wanted && !driver.capabilities.has(capability)) throw new UnsupportedError(driver.name, capability);
+  }
+}
+
+/** The class of packets of both families: a socket for both has two, one for IPv4 lacks the other. */
+export function setDSCP(poller: Poller, slot: number, dscp: number): number {
+  const value = dscp << 2;
+  const failed = setOption(poller, slot, 'trafficClass4', value);
+  const failed6 = poller.driver.setOption(slot, 'trafficClass6', value);
+  return failed6 === 0 || failed6 === -ENOPROTOOPT ? failed : failed || -failed6;
+}
+
 /** The options of a fresh socket. On a listener they pass on to what it accepts, at no cost for each connection. */
 export function applyOptions(poller: Poller, slot: number, options: TCPOptions): number {
   const failed =
     setOption(poller, slot, 'noDelay', options.noDelay === false ? 0 : 1) ||
-    setKeepAlive(poller, slot, options.keepAlive ?? true);
+    setKeepAlive(poller, slot, options.keepAlive ?? true) ||
+    (options.dscp === undefined ? 0 : setDSCP(poller, slot, options.dscp)) ||
+    (options.userTimeout === undefined ? 0 : setOption(poller, slot, 'userTimeout', options.userTimeout));
   // A peer that reset the connection meanwhile makes the kernel refuse: the first read will tell.
   return failed === EINVAL ? 0 : failed;
 }

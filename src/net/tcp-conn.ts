@@ -1,9 +1,18 @@
 import { ArgumentRangeError } from '../io/index.ts';
-import type { Poller } from '../poll/index.ts';
+import type { Capability, Poller } from '../poll/index.ts';
 import { TCPAddr } from './addr.ts';
-import { type ConnSettings, type KeepAlive, setKeepAlive } from './options.ts';
+import { UnsupportedError } from './errors.ts';
+import {
+  type ConnSettings,
+  checkDSCP,
+  checkUserTimeout,
+  type KeepAlive,
+  setDSCP,
+  setKeepAlive,
+} from './options.ts';
 import type { ConnFamily } from './slot-listener.ts';
 import { StreamConn } from './stream-conn.ts';
+import { parseTCPInfo, TCP_INFO_SIZE, type TCPInfo } from './tcp-info.ts';
 
 /** Linger times beyond this the kernel does not take. */
 const LONGEST_LINGER = 32_767;
@@ -68,5 +77,51 @@ export class TCPConn extends StreamConn<TCPAddr> {
     }
     this.setOption('linger', seconds < 0 ? 0 : 1, Math.max(0, seconds));
     this.fd.setDiscard(seconds === 0);
+  }
+
+  /** The class of service of what is sent from now on: see the option `dscp`. */
+  setDSCP(dscp: number): void {
+    checkDSCP(dscp);
+    this.mustBeOpen('set');
+    this.needs('trafficClass');
+    this.check(setDSCP(this.fd.poller, this.fd.slot, dscp));
+  }
+
+  /** How long bytes may wait for an acknowledgement, in milliseconds; 0: the system's. See the option `userTimeout`. */
+  setUserTimeout(ms: number): void {
+    checkUserTimeout(ms);
+    this.setOption('userTimeout', ms);
+  }
+
+  // What the kernel knows
+
+  /**
+   * What the kernel knows of this connection now: round trip times, losses, windows.
+   *
+   * @throws ClosedError, OpError, or UnsupportedError where the driver lacks 'tcpInfo'.
+   */
+  info(): TCPInfo {
+    this.mustBeOpen('get');
+    this.needs('tcpInfo');
+    const bytes = new Uint8Array(TCP_INFO_SIZE);
+    const result = this.fd.poller.driver.tcpInfo!(this.fd.slot, bytes);
+    if (result < 0) throw this.error('get', -result);
+    return parseTCPInfo(bytes);
+  }
+
+  /**
+   * Whether both ends have agreed on Multipath TCP (the option `multipath`): false for a connection that fell back to
+   * plain TCP, and where the driver lacks 'multipath'. Go: `TCPConn.MultipathTCP`.
+   *
+   * @throws ClosedError
+   */
+  get isMultipath(): boolean {
+    this.mustBeOpen('get');
+    return this.fd.poller.driver.isMultipath?.(this.fd.slot) ?? false;
+  }
+
+  private needs(capability: Capability): void {
+    const { driver } = this.fd.poller;
+    if (!driver.capabilities.has(capability)) throw new UnsupportedError(driver.name, capability);
   }
 }

@@ -57,7 +57,12 @@ export interface Driver {
   /** Opens a listening socket: a slot, completed by `listen`, or a negated errno. `host` is numeric. */
   listen(host: string, port: number, options: ListenSocketOptions): number;
   /** Opens a socket and connects it: a slot, completed by `connect`, or a negated errno. Hosts are numeric. */
-  connect(host: string, port: number, local: { host: string; port: number } | null): number;
+  connect(
+    host: string,
+    port: number,
+    local: { host: string; port: number } | null,
+    options?: ConnectSocketOptions,
+  ): number;
   generationOf(slot: number): number;
 
   /** `result`: the slot of a new connection, `offset`: its generation. */
@@ -152,6 +157,11 @@ export interface Driver {
   getOption(slot: number, option: SocketOption): number;
   localAddress(slot: number): SocketAddress | null;
   remoteAddress(slot: number): SocketAddress | null;
+
+  /** With the capability 'tcpInfo': the kernel's `struct tcp_info` into `out`: its length, or a negated errno. */
+  tcpInfo?(slot: number, out: Uint8Array): number;
+  /** With the capability 'multipath': whether both ends agreed on it. */
+  isMultipath?(slot: number): boolean;
 
   /** With the capability 'datagrams': the other half of this contract, for datagram sockets. */
   readonly datagrams?: DatagramDriver;
@@ -252,7 +262,15 @@ export type Capability =
   /** `credentials` of `unix`. */
   | 'peerCredentials'
   /** There is `inherit`. */
-  | 'inherit';
+  | 'inherit'
+  /** The option 'trafficClass4' and its sister. */
+  | 'trafficClass'
+  | 'userTimeout'
+  | 'fastOpen'
+  /** There are `isMultipath`, and connections that are. */
+  | 'multipath'
+  /** There is `tcpInfo`. */
+  | 'tcpInfo';
 
 export type SocketOption =
   | 'noDelay'
@@ -262,12 +280,26 @@ export type SocketOption =
   | 'keepAliveCount'
   | 'linger'
   | 'readBuffer'
-  | 'writeBuffer';
+  | 'writeBuffer'
+  /** The byte of IPv4 and of IPv6 packets that carries their class. */
+  | 'trafficClass4'
+  | 'trafficClass6'
+  /** Milliseconds. */
+  | 'userTimeout'
+  /** Of a listener: how many connections may be in it. */
+  | 'fastOpen';
 
 export interface ListenSocketOptions {
   readonly backlog: number;
   readonly reusePort: boolean;
   readonly ipv6Only: boolean;
+  /** With the capability 'multipath': over several paths, where the kernel has that and the other end agrees. */
+  readonly multipath?: boolean;
+}
+
+export interface ConnectSocketOptions {
+  /** As that of a listener. */
+  readonly multipath?: boolean;
 }
 
 export interface SocketAddress {

@@ -18,6 +18,7 @@ export const ENFILE: number = numbers.get('ENFILE')!;
 export const ENOBUFS: number = numbers.get('ENOBUFS')!;
 export const ENOMEM: number = numbers.get('ENOMEM')!;
 export const ENOTCONN: number = numbers.get('ENOTCONN')!;
+export const ENOPROTOOPT: number = numbers.get('ENOPROTOOPT')!;
 export const ENOTSOCK: number = numbers.get('ENOTSOCK')!;
 export const ENOTSUP: number = numbers.get('ENOTSUP')!;
 export const EPIPE: number = numbers.get('EPIPE')!;

@@ -20,6 +20,7 @@ export type { Message, Outgoing } from './datagram-waiters.ts';
 export type {
   Capability,
   CompletionReceiver,
+  ConnectSocketOptions,
   Driver,
   ListenSocketOptions,
   Op,

@@ -1,6 +1,7 @@
 import {
   type Capability,
   type CompletionReceiver,
+  type ConnectSocketOptions,
   type Driver,
   type ListenSocketOptions,
   OP_ACCEPT,
@@ -139,11 +140,26 @@ export class CheckedDriver implements Driver, CompletionReceiver {
     );
   }
 
-  connect(host: string, port: number, local: { host: string; port: number } | null): number {
+  connect(
+    host: string,
+    port: number,
+    local: { host: string; port: number } | null,
+    options?: ConnectSocketOptions,
+  ): number {
     return this.#opened(
-      this.#call('connect', () => this.#driver.connect(host, port, local)),
+      this.#call('connect', () => this.#driver.connect(host, port, local, options)),
       OP_CONNECT,
     );
+  }
+
+  tcpInfo(slot: number, out: Uint8Array): number {
+    this.#state(slot, 'tcpInfo');
+    return this.#driver.tcpInfo!(slot, out);
+  }
+
+  isMultipath(slot: number): boolean {
+    this.#state(slot, 'isMultipath');
+    return this.#driver.isMultipath!(slot);
   }
 
   inherit(descriptor: number): number {

@@ -149,6 +149,11 @@ describe('options: what this driver lacks is refused, and never ignored', () => 
     linger: () => withPair(tcpPair, async ({ a }) => a.setLinger(5)),
     keepAliveInterval: () => withPair(tcpPair, async ({ a }) => a.setKeepAlive({ interval: 5 })),
     reusePort: async () => (await listen('tcp', '127.0.0.1:0', { reusePort: true })).close(),
+    trafficClass: () => withPair(tcpPair, async ({ a }) => a.setDSCP(46)),
+    userTimeout: () => withPair(tcpPair, async ({ a }) => a.setUserTimeout(5000)),
+    tcpInfo: () => withPair(tcpPair, async ({ a }) => void a.info()),
+    fastOpen: async () => (await listen('tcp', '127.0.0.1:0', { fastOpen: true })).close(),
+    multipath: async () => (await listen('tcp', '127.0.0.1:0', { multipath: true })).close(),
     localAddress: () =>
       withPair(tcpPair, async () => {
         await using listener = await listen('tcp', '127.0.0.1:0');

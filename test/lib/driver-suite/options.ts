@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { constants } from 'node:os';
-import type { Capability, SocketOption } from '#dist/poll/driver.js';
+import { type Capability, OP_CONNECT, type SocketOption } from '#dist/poll/driver.js';
 import { turns } from '../waiting.ts';
 import { acceptedFromRaw, connectedToRaw, withRawPeers } from './raw.ts';
 import type { Rows } from './subject.ts';
@@ -15,6 +15,8 @@ const OPTIONAL: readonly (readonly [Capability, SocketOption, number, number?])[
   ['bufferSizes', 'writeBuffer', 32_768],
   ['keepAliveInterval', 'keepAliveInterval', 7],
   ['keepAliveInterval', 'keepAliveCount', 3],
+  ['trafficClass', 'trafficClass4', 32],
+  ['userTimeout', 'userTimeout', 5000],
 ];
 
 export const options: Rows = (row) => {
@@ -50,6 +52,8 @@ export const options: Rows = (row) => {
         ['keepAliveIdle', 20],
         ['keepAliveInterval', 7],
         ['keepAliveCount', 3],
+        ['trafficClass4', 184],
+        ['userTimeout', 3000],
       ] as [SocketOption, number][]) {
         if (rig.driver.setOption(slot, option, value) === -ENOTSUP) continue;
         const told = rig.driver.getOption(slot, option);
@@ -65,6 +69,29 @@ export const options: Rows = (row) => {
         assert.ok(rig.driver.getOption(slot, option) >= 50_000);
       }
     });
+  });
+
+  row('tcpInfo: the state and more; of no open slot an errno', ['sockets', 'tcpInfo'], async (rig) => {
+    await withRawPeers(rig, async (slot) => {
+      const bytes = new Uint8Array(256);
+      const length = rig.driver.tcpInfo!(slot, bytes);
+      assert.ok(length >= 104 && length <= 256, String(length));
+      assert.equal(bytes[0], 1, 'established');
+      assert.ok(rig.driver.tcpInfo!(slot, new Uint8Array(10)) <= 10);
+    });
+  });
+
+  row('multipath: connects, with another one or without', ['sockets', 'multipath'], async (rig) => {
+    for (const multipath of [true, false]) {
+      const listener = await rig.listen('127.0.0.1', 0, { multipath });
+      const slot = rig.opened(rig.driver.connect('127.0.0.1', rig.port(listener), null, { multipath: true }));
+      assert.equal((await rig.next(OP_CONNECT, slot)).result, 0);
+      const accepted = await rig.accept(listener);
+      assert.equal(rig.driver.isMultipath!(slot), rig.driver.isMultipath!(accepted));
+      if (!multipath) assert.equal(rig.driver.isMultipath!(slot), false);
+      rig.send(slot, new Uint8Array(1000));
+      assert.equal((await rig.receive(accepted, 1000)).length, 1000);
+    }
   });
 
   row('linger 0, where it is taken: close resets', ['sockets'], async (rig) => {

@@ -2,6 +2,7 @@ import { lendTurns } from '../../../runtime/turns.ts';
 import {
   type Capability,
   type CompletionReceiver,
+  type ConnectSocketOptions,
   type Driver,
   type ListenSocketOptions,
   OP_ACCEPT,
@@ -128,6 +129,11 @@ export class EpollDriver implements Driver {
     'unixLocalAddress',
     'peerCredentials',
     'inherit',
+    'trafficClass',
+    'userTimeout',
+    'fastOpen',
+    'multipath',
+    'tcpInfo',
   ]);
   readonly slotCount: number;
   readonly slab: Uint8Array;
@@ -167,16 +173,29 @@ export class EpollDriver implements Driver {
   }
 
   listen(host: string, port: number, options: ListenSocketOptions): number {
-    const { backlog, reusePort, ipv6Only } = options;
-    const slot = this.#native.listen(host, port, backlog, reusePort ? 1 : 0, ipv6Only ? 1 : 0);
+    const { backlog, reusePort, ipv6Only, multipath } = options;
+    const slot = this.#native.listen(
+      host,
+      port,
+      backlog,
+      reusePort ? 1 : 0,
+      ipv6Only ? 1 : 0,
+      multipath ? 1 : 0,
+    );
     if (slot >= 0) this.#post(OP_LISTEN, slot, 0);
     return slot;
   }
 
-  connect(host: string, port: number, local: { host: string; port: number } | null): number {
+  connect(
+    host: string,
+    port: number,
+    local: { host: string; port: number } | null,
+    options?: ConnectSocketOptions,
+  ): number {
+    const multipath = options?.multipath === true ? 1 : 0;
     return local === null
-      ? this.#native.connect(host, port)
-      : this.#native.connect(host, port, local.host, local.port);
+      ? this.#native.connect(host, port, multipath)
+      : this.#native.connect(host, port, multipath, local.host, local.port);
   }
 
   inherit(descriptor: number): number {
@@ -467,6 +486,14 @@ export class EpollDriver implements Driver {
 
   getOption(slot: number, option: SocketOption): number {
     return this.#native.getOption(slot, SOCKET_OPTIONS.indexOf(option));
+  }
+
+  tcpInfo(slot: number, out: Uint8Array): number {
+    return this.#native.tcpInfo(slot, out);
+  }
+
+  isMultipath(slot: number): boolean {
+    return this.#native.isMultipath(slot) === 1;
   }
 
   localAddress(slot: number): SocketAddress | null {

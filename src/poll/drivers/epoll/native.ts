@@ -13,8 +13,15 @@ export interface Native {
   sets(count: number): number;
   reference(): void;
 
-  listen(host: string, port: number, backlog: number, reusePort: number, ipv6Only: number): number;
-  connect(host: string, port: number, localHost?: string, localPort?: number): number;
+  listen(
+    host: string,
+    port: number,
+    backlog: number,
+    reusePort: number,
+    ipv6Only: number,
+    multipath: number,
+  ): number;
+  connect(host: string, port: number, multipath: number, localHost?: string, localPort?: number): number;
   accept(slot: number): number;
   receive(slot: number, offset: number, size: number): number;
   receiveInto(slot: number, p: Uint8Array, from: number, to: number): number;
@@ -33,6 +40,10 @@ export interface Native {
   getOption(slot: number, option: number): number;
   localAddress(slot: number): string | null;
   remoteAddress(slot: number): string | null;
+
+  /** The bytes of a `struct tcp_info`, as many as there are. */
+  tcpInfo(slot: number, out: Uint8Array): number;
+  isMultipath(slot: number): number;
 
   // Unix sockets that carry connections; names as in unix-driver.ts
 
@@ -101,6 +112,10 @@ export const SOCKET_OPTIONS: readonly SocketOption[] = [
   'linger',
   'readBuffer',
   'writeBuffer',
+  'trafficClass4',
+  'trafficClass6',
+  'userTimeout',
+  'fastOpen',
 ];
 
 /** The native part and the file it came from, or why there is none. */
