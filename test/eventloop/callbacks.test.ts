@@ -197,7 +197,11 @@ describe('callbacks of an event loop', { timeout: 60_000 }, () => {
   test('EL-13: what a client sends before it closes arrives in full', async () => {
     let total = 0;
     await withLoop(
-      { onRequest: (conn) => void (total += conn.reader.tryNext(conn.len)!.length) },
+      {
+        onRequest: (conn) => {
+          total += conn.reader.tryNext(conn.len)!.length;
+        },
+      },
       async (running) => {
         for (let i = 0; i < 10; i++) {
           const conn = await running.connect();
@@ -213,7 +217,9 @@ describe('callbacks of an event loop', { timeout: 60_000 }, () => {
     const log: string[] = [];
     await withLoop(
       {
-        onPrepare: (conn) => void (conn.context = 'prepared'),
+        onPrepare: (conn) => {
+          conn.context = 'prepared';
+        },
         onConnect(conn) {
           log.push(`connect ${conn.context}`);
           conn.writer.writeString('ping');
@@ -283,12 +289,19 @@ describe('callbacks of an event loop', { timeout: 60_000 }, () => {
       },
     );
     let accepted: Connection | undefined;
-    await withLoop({ onConnect: (conn) => void (accepted = conn) }, async ({ connect }) => {
-      await (await connect()).write(bytes('waiting'));
-      await until(() => accepted?.len === 7, 'the bytes');
-      accepted!.setOnRequest((conn) => void log.push(conn.reader.tryReadString(conn.len)!));
-      assert.equal(log.at(-1), 'waiting');
-    });
+    await withLoop(
+      {
+        onConnect: (conn) => {
+          accepted = conn;
+        },
+      },
+      async ({ connect }) => {
+        await (await connect()).write(bytes('waiting'));
+        await until(() => accepted?.len === 7, 'the bytes');
+        accepted!.setOnRequest((conn) => void log.push(conn.reader.tryReadString(conn.len)!));
+        assert.equal(log.at(-1), 'waiting');
+      },
+    );
   });
 
   test('closing inside an async handler does not wait for that handler; its calls fail, its callbacks wait', async () => {
@@ -358,7 +371,13 @@ describe('callbacks of an event loop', { timeout: 60_000 }, () => {
   test('a half closed peer of a loop with halfOpen is kept until it is closed here', async () => {
     let conn: Connection | undefined;
     await withLoop(
-      { halfOpen: true, onConnect: (one) => void (conn = one), onRequest() {} },
+      {
+        halfOpen: true,
+        onConnect: (one) => {
+          conn = one;
+        },
+        onRequest() {},
+      },
       async ({ connect }) => {
         const client = await connect();
         await client.closeWrite();
