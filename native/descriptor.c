@@ -73,6 +73,18 @@ static void end_sending(driver_t *driver, slot_t *slot)
 		shutdown(slot->fd, SHUT_WR);
 }
 
+/* The slot waits for its next owner. */
+static void forget(driver_t *driver, slot_t *slot)
+{
+	slot->fd = -1;
+	slot->flags &= LIST_FLAGS;
+	slot->out_head = -1;
+	slot->out_length = 0;
+	slot->generation = slot->generation == INT32_MAX ? 1 : slot->generation + 1;
+	slot->want = driver->free_slot;
+	driver->free_slot = index_of(driver, slot);
+}
+
 void slot_close(driver_t *driver, slot_t *slot)
 {
 	if (slot->fd < 0)
@@ -82,13 +94,16 @@ void slot_close(driver_t *driver, slot_t *slot)
 	if (slot->flags & F_SHARED)
 		epoll_ctl(driver->sets[slot->set].epoll, EPOLL_CTL_DEL, slot->fd, NULL);
 	close(slot->fd); /* takes it out of the epoll set, too, where nobody else shares the description */
-	slot->fd = -1;
-	slot->flags &= LIST_FLAGS;
-	slot->out_head = -1;
-	slot->out_length = 0;
-	slot->generation = slot->generation == INT32_MAX ? 1 : slot->generation + 1;
-	slot->want = driver->free_slot;
-	driver->free_slot = index_of(driver, slot);
+	forget(driver, slot);
+}
+
+/* The descriptor is somebody else's from now on. */
+int slot_leave(driver_t *driver, slot_t *slot)
+{
+	int fd = slot->fd;
+	epoll_ctl(driver->sets[slot->set].epoll, EPOLL_CTL_DEL, fd, NULL);
+	forget(driver, slot);
+	return fd;
 }
 
 static void remember_peer(slot_t *slot, const struct sockaddr_storage *address)

@@ -49,6 +49,8 @@ typedef struct driver {
 	int32_t retries;
 	struct datagrams *datagrams; /* once there is a datagram socket */
 	struct pipes *pipes;         /* once something was spliced */
+	struct lease *leases; /* what this thread gave away, once it did */
+	int32_t lease_rows, lease_next;
 	struct epoll_event events[EVENT_BATCH];
 } driver_t;
 
@@ -59,6 +61,7 @@ void driver_release(driver_t *driver);
 int32_t slot_open(driver_t *driver, int fd, int32_t flags);
 int32_t slot_watch(driver_t *driver, slot_t *slot, int32_t set);
 void slot_close(driver_t *driver, slot_t *slot);
+int slot_leave(driver_t *driver, slot_t *slot);
 int32_t accept_slot(driver_t *driver, slot_t *listener);
 slot_t *slot_argument(driver_t *driver, napi_env env, napi_value value);
 extern const napi_property_descriptor descriptor_functions[];
@@ -92,6 +95,11 @@ extern const size_t unix_function_count;
 int open_tcp(int family, bool multipath);
 extern const napi_property_descriptor tcp_functions[];
 extern const size_t tcp_function_count;
+
+/* lease.c: from one thread to another. */
+void leases_end(driver_t *driver);
+extern const napi_property_descriptor lease_functions[];
+extern const size_t lease_function_count;
 
 /* poller.c: the tight loops. */
 void collect(driver_t *driver, poller_set_t *set);

@@ -48,6 +48,7 @@ static void on_environment_end(napi_async_cleanup_hook_handle hook, void *data)
 	flush(driver);
 	for (int32_t i = 0; i < driver->slots_used; i++)
 		slot_close(driver, &driver->slots[i]);
+	leases_end(driver);
 	for (int32_t i = 0; i < driver->set_count; i++)
 		uv_close((uv_handle_t *)driver->sets[i].poll, on_set_closed);
 	uv_close((uv_handle_t *)driver->prepare, on_closed);
@@ -221,6 +222,7 @@ NAPI_MODULE_INIT()
 	napi_define_properties(env, exports, datagram_function_count, datagram_functions);
 	napi_define_properties(env, exports, unix_function_count, unix_functions);
 	napi_define_properties(env, exports, tcp_function_count, tcp_functions);
+	napi_define_properties(env, exports, lease_function_count, lease_functions);
 	napi_create_int32(env, LAYOUT_VERSION, &version);
 	napi_set_named_property(env, exports, "layoutVersion", version);
 	return exports;

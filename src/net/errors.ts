@@ -6,6 +6,7 @@ import {
   FAILED_CLOSED,
   FAILED_DEADLINE,
   FAILED_DETACHED,
+  FAILED_MOVED,
   FAILED_UNSENT,
   type Failure,
 } from '../poll/index.ts';
@@ -29,7 +30,7 @@ export interface OpDetails {
  * A failed network operation. Go: `net.OpError`.
  *
  * `code` is the system's name of the error (`ECONNREFUSED`) or one of ours (`ERR_CLOSED`, `ERR_DEADLINE_EXCEEDED`,
- * `ERR_UNSENT`, `ERR_BUFFER_DETACHED`).
+ * `ERR_UNSENT`, `ERR_BUFFER_DETACHED`, `ERR_DETACHED`).
  *
  * @example
  * ```ts
@@ -108,6 +109,26 @@ export class DeadlineExceededError extends OpError {
 export class ClosedError extends OpError {
   constructor(details: OpDetails) {
     super('ERR_CLOSED', 'use of closed network connection', details);
+  }
+}
+
+/**
+ * The connection was detached: it belongs to whoever adopts it. What had been written before still goes out, and what
+ * had not been read is the other's to read.
+ *
+ * @example
+ * ```ts
+ * import { adopt, DetachedError, dial } from 'gopark/net';
+ *
+ * const conn = await dial('tcp', 'example.com:80');
+ * const detached = await conn.detach();
+ * await conn.write(new Uint8Array(1)).catch((error) => console.log(error instanceof DetachedError));
+ * await using again = adopt(detached);
+ * ```
+ */
+export class DetachedError extends OpError {
+  constructor(details: OpDetails) {
+    super('ERR_DETACHED', 'use of a detached connection', details);
   }
 }
 
@@ -234,6 +255,8 @@ export function operationError(failure: Failure, details: OpDetails, counts: Cou
         `${counts.bytesUnsent} bytes could not be sent in time and were discarded`,
         all,
       );
+    case FAILED_MOVED:
+      return new DetachedError(all);
     case FAILED_DETACHED:
       return new OpError(
         'ERR_BUFFER_DETACHED',

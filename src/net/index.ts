@@ -1,5 +1,6 @@
 export { type Addr, TCPAddr } from './addr.ts';
 export type { CallOptions, Conn } from './conn.ts';
+export { adopt, type Detached } from './detached.ts';
 export { type DialOptions, dial } from './dial.ts';
 export type { DialPacketOptions } from './dial-packet.ts';
 export type { DialUnixOptions } from './dial-unix.ts';
@@ -8,6 +9,7 @@ export {
   AddrError,
   ClosedError,
   DeadlineExceededError,
+  DetachedError,
   DialError,
   DNSError,
   OpError,

@@ -7,20 +7,27 @@ import {
   FD,
   type FDOwner,
   type FileSource,
+  type Moved,
   type Poller,
   type SocketOption,
   sendTo,
 } from '../poll/index.ts';
-import type { Addr } from './addr.ts';
+import { type Addr, TCPAddr } from './addr.ts';
 import type { CallOptions, Conn } from './conn.ts';
 import { instantIn, instantOf } from './deadlines.ts';
-import { ClosedError, OpError, operationError, UnsupportedError } from './errors.ts';
+import type { AddressParts, Detached } from './detached.ts';
+import { OpError, operationError, UnsupportedError } from './errors.ts';
 import { type ConnSettings, setOption } from './options.ts';
 import type { ConnFamily } from './slot-listener.ts';
 import { splice } from './splice.ts';
 
 /** What a peer that has gone makes of `close`: no news for `await using`. */
 const PEER_GONE = new Set(['ECONNRESET', 'EPIPE', 'ENOTCONN', 'ETIMEDOUT']);
+
+function partsOf(addr: Addr): AddressParts {
+  if (!(addr instanceof TCPAddr)) return { path: String(addr) };
+  return { host: addr.zone === '' ? addr.host : `${addr.host}%${addr.zone}`, port: addr.port };
+}
 
 /**
  * What every connection over a socket of the system has, TCP or Unix. See Conn for the rules that all connections
@@ -289,6 +296,47 @@ export abstract class StreamConn<A extends Addr = Addr> implements Conn, ReaderF
     }
   }
 
+  // Changing threads
+
+  /**
+   * Gives the connection away, for another thread to go on with it: at any moment, in the middle of a stream too.
+   * Calls that wait reject with DetachedError, and so do all later ones; the bytes that nobody has read, and what was
+   * written and the kernel has not taken yet, go along. `state` is for whoever adopts it: anything that a structured
+   * clone can be made of. Whoever gets the result must adopt it within 10 seconds, or the connection is closed.
+   *
+   * @throws UnsupportedError where the driver lacks 'leases', ClosedError, OpError `ENFILE` when more than 16,384 are
+   * on their way from this thread, and then the connection is closed: all as rejections.
+   *
+   * @example
+   * ```ts
+   * import { Worker } from 'node:worker_threads';
+   * import { listen } from 'gopark/net';
+   *
+   * const worker = new Worker(new URL('./session.js', import.meta.url));
+   * const listener = await listen('tcp', '127.0.0.1:9000');
+   * for await (const conn of listener) worker.postMessage(await conn.detach({ since: Date.now() }));
+   * ```
+   */
+  detach(): Promise<Detached<undefined>>;
+  detach<S>(state: S): Promise<Detached<S>>;
+  async detach(state?: unknown): Promise<Detached> {
+    const { driver } = this.#fd.poller;
+    if (driver.leases === undefined) throw new UnsupportedError(driver.name, 'leases');
+    if (this.#fd.closed) throw this.error('detach', this.#fd.closure);
+    this.keepAddresses();
+    const { network } = this;
+    const [local, remote] = [partsOf(this.localAddr), partsOf(this.remoteAddr)];
+    const moved = await this.#fd.leave();
+    if (typeof moved === 'number') throw this.error('detach', -moved);
+    return { network, state, settings: this.#settings, local, remote, moved };
+  }
+
+  /** @internal It has come from another thread. */
+  arrived(remoteAddr: A, moved: Moved): void {
+    this.#remoteAddr = remoteAddr;
+    this.#fd.arrive(moved);
+  }
+
   // Addresses: the same objects for the life of the connection, and after it.
 
   get localAddr(): A {
@@ -331,7 +379,7 @@ export abstract class StreamConn<A extends Addr = Addr> implements Conn, ReaderF
   }
 
   protected mustBeOpen(op: string): void {
-    if (this.#fd.closed) throw new ClosedError(this.details(op));
+    if (this.#fd.closed) throw this.error(op, this.#fd.closure);
   }
 
   private details(op: string) {

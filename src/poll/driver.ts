@@ -1,4 +1,5 @@
 import type { DatagramDriver } from './datagram-driver.ts';
+import type { LeaseDriver } from './lease.ts';
 import type { Splice, SpliceOutcome } from './splice.ts';
 import type { UnixDriver } from './unix-driver.ts';
 
@@ -168,6 +169,9 @@ export interface Driver {
   /** With the capability 'unix': connections over Unix sockets. */
   readonly unix?: UnixDriver;
 
+  /** With the capability 'leases': connections change threads. */
+  readonly leases?: LeaseDriver;
+
   /**
    * With the capability 'inherit': takes over a listening socket, TCP or Unix, that this process was given by its
    * descriptor: a slot, completed as by `listen`, or a negated errno, and then the descriptor is still the caller's.
@@ -270,7 +274,9 @@ export type Capability =
   /** There are `isMultipath`, and connections that are. */
   | 'multipath'
   /** There is `tcpInfo`. */
-  | 'tcpInfo';
+  | 'tcpInfo'
+  /** There is `leases`. */
+  | 'leases';
 
 export type SocketOption =
   | 'noDelay'

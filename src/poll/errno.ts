@@ -45,3 +45,5 @@ export const FAILED_DEADLINE = -2;
 export const FAILED_UNSENT = -3;
 /** The caller's buffer was detached or resized while the call waited. */
 export const FAILED_DETACHED = -4;
+/** The descriptor was detached: it is another thread's, or will be. */
+export const FAILED_MOVED = -5;

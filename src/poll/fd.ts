@@ -25,12 +25,14 @@ import {
   EPIPE,
   FAILED_CLOSED,
   FAILED_DEADLINE,
+  FAILED_MOVED,
   FAILED_NOT,
   FAILED_UNSENT,
   type Failure,
 } from './errno.ts';
 import { IOWait } from './io-wait.ts';
 import { copyBytes, copyOf, DIRECT_SIZE, OUTBOUND_BOUND, SMALLEST_RECEIVE } from './limits.ts';
+import { type Moved, sharedClockOffset } from './moved.ts';
 import { PollDesc } from './poll-desc.ts';
 import type { Poller, SlotOwner } from './poller.ts';
 import { AcceptWaiter, EmptyReadWaiter, ListenWaiter, ReadableWaiter, ReadWaiter } from './read-waiters.ts';
@@ -79,6 +81,10 @@ const DESTROYED = 1 << 6;
 
 /** Messages with bounds: nothing is staged, and nothing is received ahead of its reader. */
 const PACKETS = 1 << 8;
+/** Closed for us because it was detached. */
+const MOVED = 1 << 9;
+/** What stays true in another thread. */
+const TRAVELLING = READ_SHUT | WRITE_SHUT | RESET | STRICT | DISCARD | PACKETS;
 
 /** A connection's failed flush: told once, with its count, and from then on every write fails with its errno. */
 interface Fault {
@@ -141,6 +147,11 @@ export class FD implements SlotOwner {
 
   get closed(): boolean {
     return (this.#flags & CLOSED) !== 0;
+  }
+
+  /** Why calls on a closed one fail. */
+  get closure(): Failure {
+    return this.#flags & MOVED ? FAILED_MOVED : FAILED_CLOSED;
   }
 
   /** Whether writes settle only when the kernel has accepted them. */
@@ -211,7 +222,7 @@ export class FD implements SlotOwner {
     if (signal?.aborted) return Promise.reject(abortReason(signal));
     if (this.reading.head === null) {
       const failure = this.readFailure();
-      if (failure !== FAILED_NOT && (p.length > 0 || failure === FAILED_CLOSED)) {
+      if (failure !== FAILED_NOT && (p.length > 0 || this.closed)) {
         return Promise.reject(this.owner.error('read', failure));
       }
       if (p.length === 0) return settled(0);
@@ -226,8 +237,7 @@ export class FD implements SlotOwner {
   tryRead(p: Uint8Array): number | null | undefined {
     if (this.reading.head !== null) return undefined;
     const failure = this.readFailure();
-    if (failure !== FAILED_NOT && (p.length > 0 || failure === FAILED_CLOSED))
-      throw this.owner.error('read', failure);
+    if (failure !== FAILED_NOT && (p.length > 0 || this.closed)) throw this.owner.error('read', failure);
     if (p.length === 0) return 0;
     // A peer that never stops sending must not keep a loop over tryRead from ever leaving.
     if (spend()) return undefined;
@@ -249,7 +259,7 @@ export class FD implements SlotOwner {
   }
 
   readFailure(): Failure {
-    if (this.#flags & CLOSED) return FAILED_CLOSED;
+    if (this.#flags & CLOSED) return this.closure;
     return this.reading.expired ? FAILED_DEADLINE : FAILED_NOT;
   }
 
@@ -360,7 +370,7 @@ export class FD implements SlotOwner {
   }
 
   private keepInbound(bytes: Uint8Array): void {
-    if (this.closed) return;
+    if ((this.#flags & (CLOSED | MOVED)) === CLOSED) return;
     if (this.#inbound === null) {
       this.#inbound = bytes;
       return;
@@ -409,7 +419,7 @@ export class FD implements SlotOwner {
 
   /** Who comes too late must not queue behind a thread that is still busy. */
   private refused(): Promise<never> | null {
-    if (this.closed) return Promise.reject(this.writeError(FAILED_CLOSED));
+    if (this.closed) return Promise.reject(this.writeError(this.closure));
     return this.#flags & SHUTTING ? Promise.reject(this.writeError(EPIPE)) : null;
   }
 
@@ -463,7 +473,7 @@ export class FD implements SlotOwner {
 
   /** Why nothing can be written. A fault is told with its count: see `takeUnsent`. */
   takeWriteFailure(): Failure {
-    if (this.#flags & CLOSED) return FAILED_CLOSED;
+    if (this.#flags & CLOSED) return this.closure;
     const fault = this.#rare?.fault;
     if (fault !== null && fault !== undefined) return fault.errno;
     if (this.#flags & WRITE_SHUT) return EPIPE;
@@ -497,7 +507,7 @@ export class FD implements SlotOwner {
   flush(signal: AbortSignal | undefined): Promise<void> {
     if (signal?.aborted) return Promise.reject(abortReason(signal));
     if (this.closed) {
-      return Promise.reject(this.owner.error('flush', FAILED_CLOSED, this.takeUnsent()));
+      return Promise.reject(this.owner.error('flush', this.closure, this.takeUnsent()));
     }
     return this.writer.attemptOrPark(new DrainWaiter('flush'), signal);
   }
@@ -507,11 +517,77 @@ export class FD implements SlotOwner {
     return this.writer.park(new ConnectWaiter(), signal);
   }
 
+  // Changing threads
+
+  /**
+   * Gives the descriptor away, with all that belongs to it: new calls and whoever waits fail with FAILED_MOVED.
+   * Rejects with a negated errno when that cannot be: then it is closed. Only where the driver has `leases`.
+   */
+  async leave(): Promise<Moved | number> {
+    const { driver } = this.poller;
+    this.#flags |= CLOSED | MOVED;
+    driver.hold();
+    this.reading.failAll(FAILED_MOVED);
+    this.#writing?.failAll(FAILED_MOVED);
+    // What is in flight comes first: a receive that was faster, a thread that still sends.
+    await this.reading.whenFree();
+    await this.#writing?.whenFree();
+    await Promise.allSettled([this.#rare?.closeRead, this.#rare?.closeWrite]);
+    driver.flushNow(this.slot);
+    // A fault of this very flush is told a little later.
+    await null;
+    const readDeadline = this.reading.deadline;
+    const writeDeadline = this.#writing?.deadline ?? 0;
+    const offset = sharedClockOffset(now());
+    const leases = driver.leases!;
+    const outbound = leases.takeOutbound(this.slot);
+    const failed = leases.takeError(this.slot) || (this.#rare?.failed ?? 0);
+    const lease = leases.lease(this.slot);
+    driver.release();
+    if (typeof lease === 'number') {
+      this.destroy();
+      return lease;
+    }
+    this.#flags |= DESTROYED;
+    this.reading.disarm();
+    this.#writing?.disarm();
+    this.poller.remove(this);
+    const inbound = this.#inbound;
+    this.#inbound = null;
+    const { fault = null } = this.#rare ?? {};
+    return {
+      lease,
+      // Copied: it may be a small part of a large memory, all of which would be cloned.
+      inbound: inbound?.slice() ?? null,
+      outbound,
+      flags: this.#flags & TRAVELLING,
+      failed,
+      fault: fault === null ? null : { ...fault },
+      readDeadline: readDeadline === 0 ? 0 : readDeadline + offset,
+      writeDeadline: writeDeadline === 0 ? 0 : writeDeadline + offset,
+    };
+  }
+
+  /** Of an FD whose slot was just adopted: goes on where the other thread has left off. */
+  arrive(moved: Moved): void {
+    const { inbound, outbound, flags, failed, fault, readDeadline, writeDeadline } = moved;
+    this.#flags |= flags & TRAVELLING;
+    if (inbound !== null && inbound.length > 0) this.#inbound = inbound;
+    if (failed !== 0) this.some.failed = failed;
+    if (fault !== null) this.some.fault = { ...fault };
+    if (outbound !== null && outbound.length > 0 && fault === null) {
+      this.poller.driver.stage(this.slot, outbound, 0, outbound.length);
+    }
+    const offset = sharedClockOffset(now());
+    if (readDeadline !== 0) this.reading.setDeadline(readDeadline - offset);
+    if (writeDeadline !== 0) this.writer.setDeadline(writeDeadline - offset);
+  }
+
   // Closing
 
   /** Any number of times: it happens once. */
   closeWrite(): Promise<void> {
-    if (this.closed) return Promise.reject(this.owner.error('close', FAILED_CLOSED));
+    if (this.closed) return Promise.reject(this.owner.error('close', this.closure));
     const rare = this.some;
     this.#flags |= SHUTTING;
     // Whom the deadline strikes while the chain drains may try again.
@@ -527,14 +603,14 @@ export class FD implements SlotOwner {
   }
 
   closeRead(): Promise<void> {
-    if (this.closed) return Promise.reject(this.owner.error('close', FAILED_CLOSED));
+    if (this.closed) return Promise.reject(this.owner.error('close', this.closure));
     const rare = this.some;
     rare.closeRead ??= this.shutdown('read', READ_SHUT);
     return rare.closeRead;
   }
 
   private async shutdown(how: 'read' | 'write', flag: number): Promise<void> {
-    if (this.closed) throw this.owner.error('close', FAILED_CLOSED);
+    if (this.closed) throw this.owner.error('close', this.closure);
     this.#flags |= flag;
     const result = await new Promise<number>((resolve) => {
       this.some.shutdowns.push(resolve);
@@ -552,7 +628,7 @@ export class FD implements SlotOwner {
    * the rest. Resolves when the descriptor is closed.
    */
   close(timeout: number): Promise<void> {
-    if (this.closed) return Promise.reject(this.owner.error('close', FAILED_CLOSED));
+    if (this.closed) return Promise.reject(this.owner.error('close', this.closure));
     const driver = this.poller.driver;
     const until = now() + timeout;
     const deadline = this.#writing?.deadline ?? 0;
@@ -582,7 +658,7 @@ export class FD implements SlotOwner {
 
   /** Closes at once, and flushes nothing. After `close` it cuts that one short. */
   closeNow(): void {
-    if (this.#flags & DESTROYED) return;
+    if (this.#flags & (DESTROYED | MOVED)) return;
     if (this.closed) this.some.unsent = this.poller.driver.outboundLength(this.slot);
     this.wakeAll();
     this.destroy();

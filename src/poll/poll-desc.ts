@@ -7,7 +7,7 @@ import { turnTick } from '../runtime/turns.ts';
 import { OP_DRAIN, OP_STREAM, type Op } from './driver.ts';
 import { ECANCELED, FAILED_DEADLINE, type Failure } from './errno.ts';
 import type { FD } from './fd.ts';
-import { AbortLink, type Waiter } from './waiter.ts';
+import { AbortLink, Waiter } from './waiter.ts';
 
 /** "Expired" as a deadline: any instant before now would do, but 0 means none. */
 const LONG_AGO = Number.MIN_VALUE;
@@ -79,6 +79,11 @@ export class PollDesc {
     if (waiter.attempt(this.fd)) return promise;
     this.enter(waiter, signal);
     return promise;
+  }
+
+  /** Resolves when nobody has the lock, and nothing is at the driver. Of one whose calls all fail at once. */
+  async whenFree(): Promise<void> {
+    while (this.head !== null || this.busy) await this.park<void>(new FreeWaiter(), undefined);
   }
 
   /** Whether an operation is at the driver, perhaps for somebody who has gone: what it brings comes first. */
@@ -264,6 +269,32 @@ export class PollDesc {
     // A stalled loop may be late, not the peer: what is there by now still counts.
     if ((this.#state & OPERATION) === OP_DRAIN || this.fd.poller.lookOnce()) this.expire();
     else nextTurn().then(() => this.expire());
+  }
+}
+
+/** Waits for nothing but its turn. */
+class FreeWaiter extends Waiter {
+  declare resolve: () => void;
+
+  attempt(): boolean {
+    this.resolve();
+    return true;
+  }
+
+  submit(): Op {
+    throw new Error('nothing is to be waited for');
+  }
+
+  completed(): boolean {
+    return false;
+  }
+
+  override get operation(): string {
+    return 'detach';
+  }
+
+  fail(): void {
+    this.resolve();
   }
 }
 

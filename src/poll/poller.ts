@@ -41,6 +41,11 @@ export class Poller implements CompletionReceiver {
     for (let i = 2 * slot; i < 2 * slot + 2; i++) if (this.deadlines[i] !== 0) this.deadlines[i] = 0;
   }
 
+  /** Its slot is not its own any more. */
+  remove(owner: SlotOwner): void {
+    this.#owners[owner.slot] = null;
+  }
+
   /** Whoever has a slot. */
   *owners(): Generator<SlotOwner> {
     for (const owner of this.#owners) if (owner !== null) yield owner;

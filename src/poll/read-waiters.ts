@@ -1,5 +1,5 @@
 import { OP_ACCEPT, OP_LISTEN, OP_READABLE, OP_RECV, type Op } from './driver.ts';
-import { EAGAIN, FAILED_CLOSED, FAILED_DETACHED, FAILED_NOT, type Failure } from './errno.ts';
+import { EAGAIN, FAILED_DETACHED, FAILED_NOT, type Failure } from './errno.ts';
 import type { FD, SlotTaker } from './fd.ts';
 import { DIRECT_SIZE } from './limits.ts';
 import { Waiter } from './waiter.ts';
@@ -79,7 +79,7 @@ export class EmptyReadWaiter extends Waiter {
   declare resolve: (value: number) => void;
 
   attempt(fd: FD): boolean {
-    if (fd.closed) this.fail(fd, FAILED_CLOSED);
+    if (fd.closed) this.fail(fd, fd.closure);
     else this.resolve(0);
     return true;
   }

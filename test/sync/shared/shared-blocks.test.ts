@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { BlockGoneError, type SharedBlock, SharedBlocks, SharedChan } from 'gopark/sync';
+import { ended, said, thread } from '../../lib/threads.ts';
 import { stillPending } from '../../lib/waiting.ts';
-import { ended, said, thread } from './threads.ts';
 
 describe('sync: SharedBlocks', { timeout: 60_000 }, () => {
   test('a block goes to another thread and back without a copy', async () => {

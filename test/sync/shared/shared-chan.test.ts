@@ -9,8 +9,8 @@ import {
   ValueTooLargeError,
 } from 'gopark/sync';
 import { runChild } from '../../lib/child.ts';
+import { ended, said, thread } from '../../lib/threads.ts';
 import { stillPending } from '../../lib/waiting.ts';
-import { ended, said, thread } from './threads.ts';
 
 describe('sync: SharedChan, in one thread', { timeout: 60_000 }, () => {
   test('values arrive as they were, in their order', async () => {

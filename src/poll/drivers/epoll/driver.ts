@@ -82,6 +82,7 @@ import {
   type Sizes,
   SLOT_SIZE,
 } from './layout.ts';
+import { EpollLeases } from './leases.ts';
 import { type Native, SOCKET_OPTIONS } from './native.ts';
 import { Remainder } from './remainder.ts';
 import { EpollUnix } from './unix.ts';
@@ -134,6 +135,7 @@ export class EpollDriver implements Driver {
     'fastOpen',
     'multipath',
     'tcpInfo',
+    'leases',
   ]);
   readonly slotCount: number;
   readonly slab: Uint8Array;
@@ -153,6 +155,7 @@ export class EpollDriver implements Driver {
   #sets = 1;
   readonly #pipes: IdlePipes;
   #datagrams: EpollDatagrams | null = null;
+  #leases: EpollLeases | null = null;
 
   constructor(native: Native, sizes: Sizes) {
     this.#native = native;
@@ -202,6 +205,14 @@ export class EpollDriver implements Driver {
     const slot = this.#native.adoptListener(descriptor);
     if (slot >= 0) this.#post(OP_LISTEN, slot, 0);
     return slot;
+  }
+
+  get leases(): EpollLeases {
+    this.#leases ??= new EpollLeases(this.#native, {
+      takeOutbound: (slot) => this.#takeOutbound(slot),
+      takeError: (slot) => -this.#takePeeked(slot),
+    });
+    return this.#leases;
   }
 
   get datagrams(): EpollDatagrams {
@@ -666,6 +677,12 @@ export class EpollDriver implements Driver {
     this.#remainders.set(slot, remainder);
     this.hold();
     this.#want(slot, F_WANT_WRITABLE);
+  }
+
+  #takeOutbound(slot: number): Uint8Array | null {
+    const outbound = this.#remainders.get(slot)?.takeAll() ?? null;
+    this.#dropRemainder(slot);
+    return outbound;
   }
 
   #sendRemainder(slot: number): void {

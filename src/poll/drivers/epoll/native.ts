@@ -54,6 +54,13 @@ export interface Native {
   peerCredentials(slot: number, out: Uint32Array): number;
   adoptListener(descriptor: number): number;
 
+  // Descriptors that change threads: native/lease.c
+
+  leases(table: Int32Array): number;
+  lease(slot: number): number;
+  adopt(table: Int32Array, row: number, state: number, packets: boolean): number;
+  expire(row: number, state: number): number;
+
   // Datagram sockets: entries and their addresses are in the two blocks that `startDatagrams` was given.
 
   startDatagrams(

@@ -33,6 +33,18 @@ export class Remainder {
     this.#chunks.push({ bytes, from: 0, to: to - from });
   }
 
+  /** All of it, in one piece; then it is empty. */
+  takeAll(): Uint8Array {
+    const all = new Uint8Array(this.#length);
+    let at = 0;
+    for (const { bytes, from, to } of this.#chunks.splice(0)) {
+      all.set(bytes.subarray(from, to), at);
+      at += to - from;
+    }
+    this.#length = 0;
+    return all;
+  }
+
   /**
    * Sends from the front until all went (0) or `send` took less than it was given: then its last answer, which is
    * a negated errno or, for a short count, 0 as well.

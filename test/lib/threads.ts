@@ -2,14 +2,18 @@ import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 
 /** Where a piece of code in a worker imports ours from. */
-const sync = new URL('../../../../dist/sync/index.js', import.meta.url).href;
-const runtime = new URL('../../../../dist/runtime/index.js', import.meta.url).href;
+const dist = new URL('../../../dist/', import.meta.url).href;
 
-/** Runs `code`, the body of an async function that has `data`, `sync`, `runtime` and `say`, in a thread of its own. */
+/**
+ * Runs `code`, a module that has `data`, `parentPort`, `say`, and ours as `sync`, `net` and `runtime`, in a thread of
+ * its own.
+ */
 export function thread(code: string, data: unknown): Worker {
   const module = `
     const { parentPort, workerData: data } = await import('node:worker_threads');
-    const [sync, runtime] = await Promise.all([import(${JSON.stringify(sync)}), import(${JSON.stringify(runtime)})]);
+    const [sync, net, runtime] = await Promise.all(
+      ['sync', 'net', 'runtime'].map((name) => import(${JSON.stringify(dist)} + name + '/index.js')),
+    );
     const say = (what) => parentPort.postMessage(what);
     ${code}
   `;

@@ -1,0 +1,93 @@
+import { ArgumentTypeError } from '../io/index.ts';
+import { EBADF, errnoMessage, errnoName, type Moved, threadPoller } from '../poll/index.ts';
+import { TCPAddr } from './addr.ts';
+import { OpError, UnsupportedError } from './errors.ts';
+import type { ConnSettings } from './options.ts';
+import { TCPConn } from './tcp-conn.ts';
+import { UnixAddr } from './unix-addr.ts';
+import { UnixConn } from './unix-conn.ts';
+
+/** An address as it travels. */
+export type AddressParts = { readonly host: string; readonly port: number } | { readonly path: string };
+
+/**
+ * A connection on its way: what `detach` gives and `adopt` takes, in this thread or, sent there by `postMessage` or a
+ * `SharedChan`, in another one. Who adopts it first has it; nobody in 10 seconds, and it is closed.
+ *
+ * @example
+ * ```ts
+ * import type { Detached } from 'gopark/net';
+ *
+ * interface Login { readonly user: string }
+ * export const userOf = (detached: Detached<Login>): string => detached.state.user;
+ * ```
+ */
+export interface Detached<S = unknown> {
+  /** 'tcp', 'unix' or 'unixpacket'. */
+  readonly network: string;
+  /** What was given to `detach`. */
+  readonly state: S;
+  /** @internal */
+  readonly settings: ConnSettings;
+  /** @internal */
+  readonly local: AddressParts;
+  /** @internal */
+  readonly remote: AddressParts;
+  /** @internal */
+  readonly moved: Moved;
+}
+
+function tcpAddr(parts: AddressParts): TCPAddr {
+  return 'host' in parts ? new TCPAddr(parts.host, parts.port) : new TCPAddr('0.0.0.0', 0);
+}
+
+function unixAddr(parts: AddressParts, network: string): UnixAddr {
+  return new UnixAddr('path' in parts ? parts.path : '', network);
+}
+
+/**
+ * Takes a detached connection over: it goes on with all that it had, unread bytes, what was not sent yet, deadlines,
+ * options, addresses. Each one can be adopted once.
+ *
+ * @throws OpError `EBADF` when somebody else has adopted it, or nobody did in 10 seconds and it was closed; `EMFILE`
+ * when this thread has no room for more connections: then another one may still adopt it. UnsupportedError where the
+ * driver lacks 'leases'.
+ *
+ * @example
+ * ```ts
+ * import { parentPort } from 'node:worker_threads';
+ * import { go } from 'gopark';
+ * import { adopt, type Detached } from 'gopark/net';
+ *
+ * parentPort?.on('message', (detached: Detached<{ user: string }>) => {
+ *   go(async () => {
+ *     await using conn = adopt(detached);
+ *     await conn.write(new TextEncoder().encode(`welcome, ${detached.state.user}\n`));
+ *   });
+ * });
+ * ```
+ */
+export function adopt(detached: Detached): TCPConn | UnixConn {
+  const { network, moved, settings, local, remote } = Object(detached) as Detached;
+  if (typeof network !== 'string' || typeof Object(moved).lease !== 'object') {
+    throw new ArgumentTypeError('detached', 'what detach() gave', detached);
+  }
+  const poller = threadPoller();
+  const { leases } = poller.driver;
+  if (leases === undefined) throw new UnsupportedError(poller.driver.name, 'leases');
+  const [source, addr] =
+    network === 'tcp'
+      ? [tcpAddr(local), tcpAddr(remote)]
+      : [unixAddr(local, network), unixAddr(remote, network)];
+  const slot = leases.adopt(moved.lease, network === 'unixpacket');
+  if (slot < 0) {
+    const reason = slot === -EBADF ? 'somebody else has it, or it waited for too long' : errnoMessage(-slot);
+    throw new OpError(errnoName(-slot), reason, { op: 'adopt', net: network, source, addr, errno: slot });
+  }
+  const conn =
+    network === 'tcp'
+      ? new TCPConn(poller, slot, settings, source as TCPAddr)
+      : new UnixConn(poller, slot, settings, source as UnixAddr, network as 'unix' | 'unixpacket');
+  conn.arrived(addr as never, moved);
+  return conn;
+}
