@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,10 +33,16 @@ typedef struct {
 typedef struct {
 	int32_t offset;
 	int32_t length;
-	int32_t truncated;
+	int32_t segment; /* 0: one datagram, above: several of so many bytes each, -1: one that was cut */
 	address_t address;
 } datagram_t;
 _Static_assert(sizeof(datagram_t) == 32 * sizeof(int32_t), "an entry is 32 words");
+
+/* Room for the size of the datagrams that the kernel has put together. */
+typedef union {
+	char bytes[CMSG_SPACE(sizeof(int))];
+	struct cmsghdr aligned;
+} control_t;
 
 struct datagrams {
 	napi_ref buffers[4];
@@ -47,6 +54,7 @@ struct datagrams {
 	struct mmsghdr *messages;
 	struct iovec *vectors;
 	struct sockaddr_storage *names;
+	control_t *controls;
 };
 
 /* Unix sockets take longer datagrams than UDP can carry: those have the places of so many entries. */
@@ -83,6 +91,7 @@ void datagrams_free(struct datagrams *datagrams)
 	free(datagrams->messages);
 	free(datagrams->vectors);
 	free(datagrams->names);
+	free(datagrams->controls);
 	free(datagrams);
 }
 
@@ -180,7 +189,9 @@ static napi_value start_datagrams(napi_env env, napi_callback_info info)
 	datagrams->messages = calloc(capacity, sizeof *datagrams->messages);
 	datagrams->vectors = calloc(capacity, sizeof *datagrams->vectors);
 	datagrams->names = calloc(capacity, sizeof *datagrams->names);
-	if (datagrams->messages == NULL || datagrams->vectors == NULL || datagrams->names == NULL) {
+	datagrams->controls = calloc(capacity, sizeof *datagrams->controls);
+	if (datagrams->messages == NULL || datagrams->vectors == NULL || datagrams->names == NULL ||
+	    datagrams->controls == NULL) {
 		datagrams_free(datagrams);
 		return number(env, -ENOMEM);
 	}
@@ -212,6 +223,8 @@ static int configure(int fd, int family, int flags, int mode)
 		return -1;
 	if (flags & OPEN_REUSE_PORT && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) < 0)
 		return -1;
+	/* A burst of one sender comes as one piece where its path allows it; kernels before 5.0 do not know of that. */
+	setsockopt(fd, IPPROTO_UDP, UDP_GRO, &on, sizeof on);
 	if (!(flags & OPEN_PEER_ERRORS))
 		return 0;
 	/* A dual-stack socket has both kinds of peers. */
@@ -264,8 +277,17 @@ static void set_places(struct datagrams *datagrams, int32_t places)
 	for (int32_t i = 0; i < datagrams->capacity / places; i++) {
 		datagrams->vectors[i].iov_base = datagrams->in_data + (size_t)i * size;
 		datagrams->vectors[i].iov_len = size;
-		datagrams->in[i].offset = i * size;
 	}
+}
+
+/* Of several datagrams in one: the size of each. */
+static int32_t segment_of(struct msghdr *header)
+{
+	struct cmsghdr *part = header->msg_controllen == 0 ? NULL : CMSG_FIRSTHDR(header);
+	int size = 0;
+	if (part != NULL && part->cmsg_level == IPPROTO_UDP && part->cmsg_type == UDP_GRO)
+		memcpy(&size, CMSG_DATA(part), sizeof size);
+	return size;
 }
 
 /* receiveDatagrams(slot, most): how many are in the inbound block now */
@@ -282,8 +304,12 @@ static napi_value receive_datagrams(napi_env env, napi_callback_info info)
 	if (most > datagrams->capacity / places)
 		most = datagrams->capacity / places;
 	set_places(datagrams, places);
-	for (int32_t i = 0; i < most; i++)
-		datagrams->messages[i].msg_hdr.msg_namelen = sizeof datagrams->names[i];
+	for (int32_t i = 0; i < most; i++) {
+		struct msghdr *header = &datagrams->messages[i].msg_hdr;
+		header->msg_namelen = sizeof datagrams->names[i];
+		header->msg_control = &datagrams->controls[i];
+		header->msg_controllen = sizeof datagrams->controls[i];
+	}
 	int count;
 	do {
 		count = syscall(SYS_recvmmsg, slot->fd, datagrams->messages, most, MSG_DONTWAIT, NULL);
@@ -300,7 +326,8 @@ static napi_value receive_datagrams(napi_env env, napi_callback_info info)
 		datagram_t *datagram = &datagrams->in[i];
 		struct msghdr *header = &datagrams->messages[i].msg_hdr;
 		datagram->length = (int32_t)datagrams->messages[i].msg_len;
-		datagram->truncated = header->msg_flags & MSG_TRUNC ? 1 : 0;
+		datagram->offset = i * datagrams->place_size * places;
+		datagram->segment = header->msg_flags & MSG_TRUNC ? -1 : segment_of(header);
 		address_from(&datagram->address, &datagrams->names[i], header->msg_namelen);
 	}
 	return number(env, count);
@@ -391,6 +418,8 @@ static napi_value send_datagrams(napi_env env, napi_callback_info info)
 		datagrams->vectors[i].iov_len = datagram->length;
 		struct msghdr *header = &datagrams->messages[i].msg_hdr;
 		header->msg_namelen = 0;
+		header->msg_control = NULL;
+		header->msg_controllen = 0;
 		if (datagram->address.family == 0)
 			continue;
 		header->msg_namelen = address_to(&datagram->address, slot->domain, &datagrams->names[i]);

@@ -1,5 +1,5 @@
 /**
- * Datagrams side by side: their bytes in `data`, an entry of words for each. native/datagram.h says the same in C.
+ * Datagrams side by side: their bytes in `data`, an entry of words for each. native/datagram.c says the same in C.
  *
  * An address is the words of an entry from `D_FAMILY` on. Families 4 and 6: the port, then the numbers of the address
  * (one word, or four and the scope). Family 1: a path, its length in bytes where the port would be, then its bytes;
@@ -7,8 +7,11 @@
  */
 export const D_OFFSET = 0;
 export const D_LENGTH = 1;
-/** 1: there was more than had room in the entry. */
-export const D_TRUNCATED = 2;
+/**
+ * 0: the entry is one datagram. Above 0: several of one sender, one behind the other, each of so many bytes and only the
+ * last perhaps shorter. -1: one datagram that was cut.
+ */
+export const D_SEGMENT = 2;
 export const D_FAMILY = 3;
 export const D_PORT = 4;
 export const D_ADDRESS = 5;

@@ -1,13 +1,6 @@
 import { abortReason } from '../runtime/failures.ts';
 import { settled, settledWith } from '../runtime/settled.ts';
-import {
-  D_LENGTH,
-  D_OFFSET,
-  D_SIZE,
-  D_TRUNCATED,
-  type DatagramBlock,
-  type Keeper,
-} from './datagram-block.ts';
+import { D_LENGTH, D_OFFSET, D_SEGMENT, D_SIZE, type DatagramBlock, type Keeper } from './datagram-block.ts';
 import type { DatagramDriver, RawAddress } from './datagram-driver.ts';
 import {
   BatchWaiter,
@@ -102,14 +95,31 @@ export class DatagramFD extends FD implements Keeper {
   takeInto(p: Uint8Array): number {
     const { words, data } = this.#block;
     const at = this.#next * D_SIZE;
-    const count = Math.min(p.length, words[at + D_LENGTH]!);
-    if (count > 0) copyBytes(p, data, words[at + D_OFFSET]!, count);
-    this.#advance();
+    const left = words[at + D_LENGTH]!;
+    const segment = words[at + D_SEGMENT]!;
+    const offset = words[at + D_OFFSET]!;
+    let length = left;
+    if (segment > 0 && segment < left) {
+      // The first of several: the others stay.
+      length = segment;
+      words[at + D_OFFSET] = offset + segment;
+      words[at + D_LENGTH] = left - segment;
+    } else if (++this.#next === this.#end) {
+      this.#block.release(this);
+    }
+    const count = Math.min(p.length, length);
+    if (count > 0) copyBytes(p, data, offset, count);
     return count;
   }
 
-  #advance(): void {
-    if (++this.#next === this.#end) this.#block.release(this);
+  /** Whether the first datagram at hand has more bytes than `room`. */
+  #exceeds(room: number): boolean {
+    const { words } = this.#block;
+    const at = this.#next * D_SIZE;
+    const segment = words[at + D_SEGMENT]!;
+    if (segment < 0) return true;
+    const length = words[at + D_LENGTH]!;
+    return (segment > 0 && segment < length ? segment : length) > room;
   }
 
   /** The first datagram at hand, and who sent it. */
@@ -129,9 +139,7 @@ export class DatagramFD extends FD implements Keeper {
       }
       while (taken < messages.length && this.#next < this.#end) {
         const message = messages[taken++]!;
-        const at = this.#next * D_SIZE;
-        const whole = this.#block.words[at + D_LENGTH]!;
-        message.truncated = whole > message.data.length || this.#block.words[at + D_TRUNCATED] === 1;
+        message.truncated = this.#exceeds(message.data.length);
         message.addr = this.owner.sender(this.#block, this.#next);
         message.length = this.takeInto(message.data);
       }

@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import { D_LENGTH, D_OFFSET, D_SIZE, D_TRUNCATED, DatagramBlock } from '#dist/poll/datagram-block.js';
+import { D_LENGTH, D_OFFSET, D_SEGMENT, D_SIZE, DatagramBlock } from '#dist/poll/datagram-block.js';
 import type { DatagramDriver, DatagramSocket, RawAddress } from '#dist/poll/datagram-driver.js';
 import { OP_DATAGRAMS, OP_LISTEN, OP_SEND, type Op } from '#dist/poll/driver.js';
 
@@ -101,7 +101,7 @@ export class FakeDatagrams implements DatagramDriver {
       data.set(bytes, at);
       words[i * D_SIZE + D_OFFSET] = at;
       words[i * D_SIZE + D_LENGTH] = bytes.length;
-      words[i * D_SIZE + D_TRUNCATED] = 0;
+      words[i * D_SIZE + D_SEGMENT] = 0;
       this.inbound.setAddress(i, addressAt(from));
       at += bytes.length;
     }

@@ -1,5 +1,12 @@
 import assert from 'node:assert/strict';
-import { D_LENGTH, D_OFFSET, D_PORT, D_SIZE, type DatagramBlock } from '#dist/poll/datagram-block.js';
+import {
+  D_LENGTH,
+  D_OFFSET,
+  D_PORT,
+  D_SEGMENT,
+  D_SIZE,
+  type DatagramBlock,
+} from '#dist/poll/datagram-block.js';
 import {
   type Capability,
   type CompletionReceiver,
@@ -52,9 +59,13 @@ export interface Fault {
 export function datagramsIn({ words, data }: DatagramBlock, count: number): Datagram[] {
   const all: Datagram[] = [];
   for (let i = 0, at = 0; i < count; i++, at += D_SIZE) {
-    const offset = words[at + D_OFFSET]!;
-    const bytes = data.slice(offset, offset + words[at + D_LENGTH]!);
-    all.push({ bytes, port: words[at + D_PORT]! });
+    const start = words[at + D_OFFSET]!;
+    const end = start + words[at + D_LENGTH]!;
+    const segment = words[at + D_SEGMENT]!;
+    const size = segment > 0 ? segment : Math.max(1, end - start);
+    for (let from = start; from === start || from < end; from += size) {
+      all.push({ bytes: data.slice(from, Math.min(from + size, end)), port: words[at + D_PORT]! });
+    }
   }
   return all;
 }

@@ -1,6 +1,6 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { networkInterfaces } from 'node:os';
-import { D_LENGTH, D_OFFSET, D_SIZE, D_TRUNCATED, type DatagramBlock } from '../../datagram-block.ts';
+import { D_LENGTH, D_OFFSET, D_SEGMENT, D_SIZE, type DatagramBlock } from '../../datagram-block.ts';
 import type { DatagramOption, DatagramSocket, Membership, RawAddress } from '../../datagram-driver.ts';
 import { OP_DATAGRAMS, OP_LISTEN, OP_SEND, type Op, type SocketAddress } from '../../driver.ts';
 import { EAFNOSUPPORT, EAGAIN, ECANCELED, EDESTADDRREQ, EINVAL, ENOTSUP } from '../../errno.ts';
@@ -157,7 +157,7 @@ export class PortableDatagram {
       data.set(bytes, at);
       words[count * D_SIZE + D_OFFSET] = at;
       words[count * D_SIZE + D_LENGTH] = bytes.length;
-      words[count * D_SIZE + D_TRUNCATED] = 0;
+      words[count * D_SIZE + D_SEGMENT] = 0;
       block.setAddress(count, from);
       at += bytes.length;
       count++;
