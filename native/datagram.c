@@ -60,6 +60,9 @@ struct datagrams {
 /* Unix sockets take longer datagrams than UDP can carry: those have the places of so many entries. */
 enum { LONG_PLACES = 8 };
 
+/* A block has no more entries. One message of the kernel's takes so many datagrams of one size, and so many bytes. */
+enum { MOST_ENTRIES = 64, MOST_TOGETHER = 64, MOST_BYTES_TOGETHER = 65000 };
+
 static napi_value number(napi_env env, int64_t result)
 {
 	napi_value value;
@@ -167,6 +170,15 @@ static socklen_t address_to(const address_t *address, int family, struct sockadd
 	return 0;
 }
 
+static bool same_address(const address_t *a, const address_t *b)
+{
+	if (a->family != b->family)
+		return false;
+	if (a->family == 0)
+		return true;
+	return a->port == b->port && memcmp(a->words, b->words, a->family == 4 ? sizeof a->words[0] : sizeof a->words) == 0;
+}
+
 /* startDatagrams(inWords, inData, outWords, outData, capacity, placeSize): the two blocks. Called once. */
 static napi_value start_datagrams(napi_env env, napi_callback_info info)
 {
@@ -181,6 +193,10 @@ static napi_value start_datagrams(napi_env env, napi_callback_info info)
 	if (datagrams == NULL)
 		return number(env, -ENOMEM);
 	int32_t capacity = datagrams->capacity = int_at(env, values[4]);
+	if (capacity > MOST_ENTRIES) {
+		free(datagrams);
+		return number(env, -EINVAL);
+	}
 	datagrams->place_size = int_at(env, values[5]);
 	datagrams->in = memory[0];
 	datagrams->in_data = memory[1];
@@ -398,6 +414,70 @@ static napi_value send_datagram(napi_env env, napi_callback_info info)
 	return number(env, count < 0 ? -errno : count);
 }
 
+/* How many of the outbound entries from `first` on can go as one: alike in address and size, the last may be shorter. */
+static int32_t run_length(const struct datagrams *datagrams, int32_t first, int32_t count)
+{
+	const datagram_t *head = &datagrams->out[first];
+	int32_t total = head->length, length = 1;
+	if (head->length == 0)
+		return 1;
+	while (first + length < count && length < MOST_TOGETHER) {
+		const datagram_t *last = head + length - 1, *next = last + 1;
+		total += next->length;
+		if (last->length != head->length || next->length == 0 || next->length > head->length ||
+		    total > MOST_BYTES_TOGETHER || next->offset != last->offset + last->length ||
+		    !same_address(&next->address, &head->address))
+			break;
+		length++;
+	}
+	return length;
+}
+
+/* Puts the outbound entries into messages; `counts`: how many each is. How many messages, or a negated errno. */
+static int32_t fill_messages(struct datagrams *datagrams, slot_t *slot, int32_t count, int32_t *counts)
+{
+	bool together = slot->domain != AF_UNIX && !(slot->flags & F_APART);
+	int32_t used = 0;
+	/* The arrays are those of receiving: the places go anew next time. */
+	datagrams->places = 0;
+	for (int32_t i = 0; i < count; i += counts[used], used++) {
+		const datagram_t *datagram = &datagrams->out[i];
+		struct msghdr *header = &datagrams->messages[used].msg_hdr;
+		counts[used] = together ? run_length(datagrams, i, count) : 1;
+		const datagram_t *last = datagram + counts[used] - 1;
+		datagrams->vectors[used].iov_base = datagrams->out_data + datagram->offset;
+		datagrams->vectors[used].iov_len = last->offset + last->length - datagram->offset;
+		header->msg_name = NULL;
+		header->msg_namelen = 0;
+		header->msg_control = NULL;
+		header->msg_controllen = 0;
+		if (datagram->address.family != 0) {
+			header->msg_name = &datagrams->names[used];
+			header->msg_namelen = address_to(&datagram->address, slot->domain, &datagrams->names[used]);
+			/* Those before it go, and it is the first of the next call. */
+			if (header->msg_namelen == 0)
+				return used == 0 ? -EAFNOSUPPORT : used;
+		}
+		if (counts[used] > 1) {
+			uint16_t size = (uint16_t)datagram->length;
+			header->msg_control = &datagrams->controls[used];
+			header->msg_controllen = CMSG_SPACE(sizeof size);
+			struct cmsghdr *part = CMSG_FIRSTHDR(header);
+			part->cmsg_level = IPPROTO_UDP;
+			part->cmsg_type = UDP_SEGMENT;
+			part->cmsg_len = CMSG_LEN(sizeof size);
+			memcpy(CMSG_DATA(part), &size, sizeof size);
+		}
+	}
+	return used;
+}
+
+/* Not every path takes datagrams together: a kernel before 4.18, a device that cannot, one larger than its packets. */
+static bool refuses_together(int error)
+{
+	return error == EINVAL || error == EIO || error == EMSGSIZE || error == EOPNOTSUPP;
+}
+
 /* sendDatagrams(slot, count): how many of the outbound entries went */
 static napi_value send_datagrams(napi_env env, napi_callback_info info)
 {
@@ -407,42 +487,30 @@ static napi_value send_datagrams(napi_env env, napi_callback_info info)
 	if (slot == NULL)
 		return number(env, -EBADF);
 	struct datagrams *datagrams = driver->datagrams;
-	int32_t count = int_at(env, values[1]);
+	int32_t counts[MOST_ENTRIES], count = int_at(env, values[1]);
 	if (count > datagrams->capacity)
 		count = datagrams->capacity;
-	/* The arrays are those of receiving: the places go anew next time. */
-	datagrams->places = 0;
-	for (int32_t i = 0; i < count; i++) {
-		const datagram_t *datagram = &datagrams->out[i];
-		datagrams->vectors[i].iov_base = datagrams->out_data + datagram->offset;
-		datagrams->vectors[i].iov_len = datagram->length;
-		struct msghdr *header = &datagrams->messages[i].msg_hdr;
-		header->msg_namelen = 0;
-		header->msg_control = NULL;
-		header->msg_controllen = 0;
-		if (datagram->address.family == 0)
-			continue;
-		header->msg_namelen = address_to(&datagram->address, slot->domain, &datagrams->names[i]);
-		if (header->msg_namelen == 0) {
-			/* Those before it go, and it is the first of the next call. */
-			if (i == 0)
-				return number(env, -EAFNOSUPPORT);
-			count = i;
-		}
+	int sent, error;
+	for (;;) {
+		int32_t used = fill_messages(datagrams, slot, count, counts);
+		if (used < 0)
+			return number(env, used);
+		do {
+			sent = syscall(SYS_sendmmsg, slot->fd, datagrams->messages, used, MSG_NOSIGNAL | MSG_DONTWAIT);
+			error = errno;
+		} while (sent < 0 && error == EINTR);
+		if (sent >= 0 || counts[0] == 1 || !refuses_together(error))
+			break;
+		slot->flags |= F_APART;
 	}
-	for (int32_t i = 0; i < count; i++)
-		datagrams->messages[i].msg_hdr.msg_name =
-			datagrams->messages[i].msg_hdr.msg_namelen == 0 ? NULL : &datagrams->names[i];
-	int sent;
-	do {
-		sent = syscall(SYS_sendmmsg, slot->fd, datagrams->messages, count, MSG_NOSIGNAL | MSG_DONTWAIT);
-	} while (sent < 0 && errno == EINTR);
-	int error = errno;
-	for (int32_t i = 0; i < count; i++)
+	for (int32_t i = 0; i < datagrams->capacity; i++)
 		datagrams->messages[i].msg_hdr.msg_name = &datagrams->names[i];
 	if (sent < 0 && error == EAGAIN)
 		slot->flags &= ~F_WRITABLE;
-	return number(env, sent < 0 ? -error : sent);
+	int32_t total = 0;
+	for (int i = 0; i < sent; i++)
+		total += counts[i];
+	return number(env, sent < 0 ? -error : total);
 }
 
 /* Options */

@@ -96,6 +96,7 @@ enum {
 	F_SENDING = 1 << 10, /* a thread sends a file, by a duplicate of the descriptor */
 	F_STREAM = 1 << 11,  /* receive whenever bytes are there, `want` at a time (-1: tell only): until it is cleared, the end, or an error */
 	F_DATAGRAM = 1 << 12,
+	F_APART = 1 << 20,   /* of a datagram socket: the path takes no datagrams put together */
 	F_PACKETS = 1 << 13, /* messages with bounds: a short receive says nothing about what else is there */
 	F_SHARED = 1 << 14,  /* other processes have the socket, too */
 	F_PIPE = 1 << 15,    /* no socket: it is spliced without a pipe in between */

@@ -5,6 +5,7 @@ import { Child } from '../lib/child.ts';
 import { compile } from '../lib/compile.ts';
 import { cpuMicroseconds } from '../lib/cpu-time.ts';
 import { namesIn, numberIn, runMain } from '../lib/options.ts';
+import type { Side } from '../lib/pinning.ts';
 import { machine, median, printTable } from '../lib/report.ts';
 
 interface Workload {
@@ -14,13 +15,43 @@ interface Workload {
   /** Datagrams a second, 0: as many as the sender can. */
   readonly rate: number;
   readonly burst: number;
+  /** Bursts of one sender travel as one piece, as far as the receiver can take them apart. */
+  readonly together: boolean;
+  /** Where the senders run: one beside the receiver makes it fall behind, which is when batches grow. */
+  readonly senders: readonly Side[];
 }
 
+const small = {
+  size: 64,
+  peers: 1,
+  rate: 0,
+  burst: 32,
+  together: false,
+  senders: ['load', 'server'],
+} as const;
+
 const workloads: Record<string, Workload> = {
-  flood: { title: '64 B, as many as come, one peer', size: 64, peers: 1, rate: 0, burst: 32 },
-  peers: { title: '64 B, as many as come, 200 peers in turn', size: 64, peers: 200, rate: 0, burst: 32 },
-  paced: { title: '64 B, one by one, 10,000 a second', size: 64, peers: 1, rate: 10_000, burst: 1 },
-  large: { title: '1,400 B, as many as come, one peer', size: 1400, peers: 1, rate: 0, burst: 32 },
+  flood: { ...small, title: '64 B, each by itself, as many as two cores send, two peers' },
+  peers: {
+    ...small,
+    title: '64 B, each by itself, as many as two cores send, 200 peers in turn',
+    peers: 100,
+  },
+  bursts: {
+    ...small,
+    title: '64 B, bursts of 32 that travel together, 50 peers in turn',
+    peers: 50,
+    together: true,
+    senders: ['load'],
+  },
+  large: {
+    ...small,
+    title: '1,400 B, bursts of 32 that travel together',
+    size: 1400,
+    together: true,
+    senders: ['load'],
+  },
+  paced: { ...small, title: '64 B, one by one, 10,000 a second', rate: 10_000, burst: 1, senders: ['load'] },
 };
 
 const node = (name: string, ...args: string[]) => [
@@ -50,7 +81,7 @@ const contenders: Record<string, Contender> = {
     command: () => node('gopark', 'batch'),
     driver: 'portable',
   },
-  c: { title: 'C, recvmmsg', command: () => [compile('udp/receiver.c')] },
+  c: { title: 'C, recvmmsg, no GRO', command: () => [compile('udp/receiver.c')] },
 };
 
 interface Receiver {
@@ -73,13 +104,11 @@ async function countOf({ child }: Receiver): Promise<number> {
 async function slice(flood: string, receiver: Receiver, load: Workload, seconds: number): Promise<Slice> {
   const before = await countOf(receiver);
   const cpuBefore = cpuMicroseconds(receiver.child.pid);
-  const { size, peers, rate, burst } = load;
-  const sender = new Child('load', [
-    flood,
-    receiver.port,
-    ...[seconds, size, peers, rate, burst].map(String),
-  ]);
-  const sent = Number(await sender.line());
+  const { size, peers, rate, burst, together, senders } = load;
+  const options = [seconds, size, peers, rate, burst, together ? 1 : 0].map(String);
+  const children = senders.map((side) => new Child(side, [flood, receiver.port, ...options]));
+  const counts = await Promise.all(children.map(async (child) => Number(await child.line())));
+  const sent = counts.reduce((sum, count) => sum + count, 0);
   // What is still in the socket's queue is received before the answer, or with the next slice: a few hundred.
   const received = (await countOf(receiver)) - before;
   return { received, sent, cpu: cpuMicroseconds(receiver.child.pid) - cpuBefore };

@@ -84,6 +84,54 @@ describe('UDP: batches', () => {
     assert.deepEqual(await take(pair.server, 3), ['', 'x', '']);
   });
 
+  test('runs of one size, which may travel as one piece, come apart as they were', async () => {
+    await using pair = await udpPair();
+    const sizes = [
+      10, 10, 10, 4, 10, 10, 0, 0, 5, 5, 5, 5, 7, 7, 1400, 1400, 1400, 100, 2000, 2000, 9000, 9000, 3,
+    ];
+    const batch = sizes.map((size, i) => datagram(pattern(size, i + 1)));
+    for (const by of ['read', 'receive', 'batch', 'short'] as const) {
+      assert.equal(await pair.client.sendBatch(batch), batch.length);
+      const p = new Uint8Array(10_000);
+      const short = room(batch.length, 8);
+      for (let i = 0; i < batch.length; ) {
+        const sent = batch[i]!.data;
+        if (by === 'read') {
+          sameBytes(p.subarray(0, await pair.server.read(p)), sent);
+        } else if (by === 'receive') {
+          const [n, from] = await pair.server.receive(p);
+          sameBytes(p.subarray(0, n), sent);
+          assert.ok(from!.equals(pair.client.localAddr));
+        } else {
+          const messages = by === 'batch' ? room(3, 10_000) : short.slice(i);
+          const n = await pair.server.receiveBatch(messages);
+          for (const { data, length, truncated } of messages.slice(0, n)) {
+            const expected = batch[i++]!.data;
+            sameBytes(data.subarray(0, length), expected.subarray(0, data.length));
+            assert.equal(truncated, expected.length > data.length);
+          }
+          continue;
+        }
+        i++;
+      }
+    }
+  });
+
+  test('to peers that take turns, and runs of them', async () => {
+    await using server = await listenPacket('udp4', '127.0.0.1:0');
+    const peers = await Promise.all([0, 1, 2].map(() => dial('udp4', String(server.localAddr))));
+    const order = [0, 0, 0, 1, 2, 1, 1, 2, 2, 2, 2, 0];
+    const batch = order.map((peer, i) => datagram(text(`number ${10 + i}`), peers[peer]!.localAddr));
+    assert.equal(await server.sendBatch(batch), order.length);
+    const p = new Uint8Array(20);
+    for (const [peer, conn] of peers.entries()) {
+      for (const [i, to] of order.entries()) {
+        if (to === peer) assert.equal(untext(p.subarray(0, await conn.read(p))), `number ${10 + i}`);
+      }
+      await conn.close();
+    }
+  });
+
   test('an error in the middle: those before it went, and the error says how many', async () => {
     await using pair = await udpPair();
     const batch = Array.from({ length: 40 }, (_, i) => datagram(text(String(i))));

@@ -91,7 +91,7 @@ export class EpollDatagrams implements DatagramDriver {
     this.#native = native;
     this.#host = host;
     const { inbound, outbound } = this;
-    native.startDatagrams(
+    const started = native.startDatagrams(
       inbound.words.buffer,
       inbound.data.buffer,
       outbound.words.buffer,
@@ -99,6 +99,7 @@ export class EpollDatagrams implements DatagramDriver {
       CAPACITY,
       PLACE_SIZE,
     );
+    if (started < 0) throw new Error(`no memory for datagrams (${started})`);
   }
 
   open(socket: DatagramSocket): number {

@@ -24,14 +24,21 @@ function parse(host: string) {
   return parsed;
 }
 
+/** Most datagrams come from where the one before them came. Nobody changes the words of an address. */
+let lastHost = '';
+let lastPort = 0;
+let last: RawAddress = new Int32Array(0);
+
 /** The words of what Node tells of a peer. */
 export function rawAddress(host: string, port: number): RawAddress {
+  if (port === lastPort && host === lastHost) return last;
   const { words, scope } = parse(host);
   const raw = new Int32Array(SCOPE + 1);
   raw[0] = words.length === 1 ? 4 : 6;
   raw[D_PORT - D_FAMILY] = port;
   raw.set(words, ADDRESS);
   if (words.length === 4) raw[SCOPE] = scope;
+  [lastHost, lastPort, last] = [host, port, raw];
   return raw;
 }
 

@@ -47,6 +47,11 @@ export class PortableDatagram {
   #connected = false;
   #opening = true;
   #receiving = false;
+  #scheduled = false;
+  readonly #deliverLater = () => {
+    this.#scheduled = false;
+    this.#deliver();
+  };
   /** Tells the send in flight from those that were cancelled. */
   #send = 0;
   #sending = false;
@@ -123,7 +128,10 @@ export class PortableDatagram {
     }
     this.#queue.push(arrived);
     this.#queued += bytes.length;
-    if (this.#receiving) this.#deliver();
+    if (!this.#receiving || this.#scheduled) return;
+    // Behind the poll phase: what else it brings comes in the same go.
+    this.#scheduled = true;
+    setImmediate(this.#deliverLater);
   }
 
   get mayBeReadable(): boolean {
