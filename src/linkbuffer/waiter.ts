@@ -1,6 +1,6 @@
 import type { Parked } from '../runtime/park.ts';
 import { Wait } from '../runtime/waits.ts';
-import type { LinkBuffer } from './link-buffer.ts';
+import type { LinkWaiting } from './waiting.ts';
 
 export const NEXT = 0;
 export const PEEK = 1;
@@ -44,7 +44,7 @@ export class LinkWaiter extends Wait implements Parked<unknown> {
   resolve!: (value: unknown) => void;
   reject!: (reason: unknown) => void;
   readonly waitReason = 'IO wait';
-  readonly buffer: LinkBuffer;
+  readonly buffer: LinkWaiting;
   readonly operation: Operation;
   /** How many bytes it asks for; for `skip`, how many are still to come; for `until`, its limit. */
   n: number;
@@ -56,7 +56,7 @@ export class LinkWaiter extends Wait implements Parked<unknown> {
   skipped = 0;
 
   constructor(
-    buffer: LinkBuffer,
+    buffer: LinkWaiting,
     operation: Operation,
     n: number,
     delimiter = 0,

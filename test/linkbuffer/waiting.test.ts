@@ -193,6 +193,42 @@ describe('calls that wait', () => {
     assert.equal(buffer.needed, 0);
   });
 
+  test('an owner that refuses a need that has grown fails the call, and nothing is lost', async () => {
+    const refusal = new Error('more than the limit');
+    const buffer = pool({
+      owner: Object.assign(new Recorder(), {
+        need(n: number): void {
+          if (n > 4) throw refusal;
+        },
+      }),
+    });
+    const until = buffer.until('\n');
+    arrive(buffer, bytes('abc'));
+    assert.equal(await settled(until), false);
+    arrive(buffer, bytes('d'));
+    await assert.rejects(until, refusal);
+    assert.equal(await buffer.readString(4), 'abcd');
+  });
+
+  test('nothing is written while the owner fills the end', () => {
+    const { buffer } = create();
+    buffer.reserve(4);
+    for (const call of [
+      () => buffer.malloc(1),
+      () => buffer.writeString('a'),
+      () => buffer.append(pool()),
+      () => buffer.reserve(1),
+      () => buffer.lend(bytes('a')),
+    ]) {
+      assert.throws(call, ConcurrentUseError);
+    }
+    buffer.commit(0);
+    buffer.writeString('a');
+    assert.throws(() => buffer.reserve(1), ConcurrentUseError);
+    assert.throws(() => buffer.lend(bytes('a')), ConcurrentUseError);
+    assert.throws(() => buffer.moveTo(buffer, 0), TypeError);
+  });
+
   test('a read whose array is transferred away meanwhile fails, and the bytes stay', async () => {
     const { buffer } = create();
     const p = new Uint8Array(8);
