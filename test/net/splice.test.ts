@@ -502,20 +502,26 @@ describe('copy from a connection to a connection: failures', () => {
       const pair = async () => Promise.all([dial('tcp', String(listener.addr)), listener.accept()]);
       const [a, source] = await pair();
       const [target, b] = await pair();
-      const copying = copy(target, source).then(() => null, (error) => error);
-      const p = new Uint8Array(1 << 20);
-      // Much, so that it goes by a pipe, also after the peer has gone.
-      await Promise.all([a.write(p), (async () => { for (let n = 0; n < p.length; ) n += await b.read(p); })()]);
+      const { driver } = source.fd.poller;
+      const trySplice = driver.trySplice.bind(driver);
+      driver.trySplice = (from, to, most, splice) => {
+        // By way of a pipe, however little it is: what is sent otherwise raises no signal anyway.
+        splice.bulk = true;
+        return trySplice(from, to, most, splice);
+      };
       b.setLinger(0);
       b.closeNow();
-      const error = await Promise.race([copying, (async () => { for (;;) await a.write(p); })()]);
-      const again = await copy(target, source).then(() => null, (error) => error);
-      console.error(error.cause.code, again.cause.code);
+      const p = new Uint8Array(1000);
+      // The reader is told of the reset; then the sender only hears that nobody listens.
+      const reset = await target.read(p).then(() => null, (error) => error);
+      await a.write(p);
+      const error = await copy(target, source).then(() => null, (error) => error);
+      console.error(reset.code, error.cause.code);
       process.exit(0);
     `);
     assert.equal(signal, null);
     assert.equal(code, 0, stderr);
-    assert.match(stderr, /^(ECONNRESET|EPIPE) (ECONNRESET|EPIPE)$/m);
+    assert.match(stderr, /^ECONNRESET EPIPE$/m);
   });
 
   test('the dump names the copy and its goroutine', needs('splice'), async () => {

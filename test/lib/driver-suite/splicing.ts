@@ -161,6 +161,36 @@ export const splicing: Rows = (row) => {
     },
   );
 
+  row(
+    'splice: a little that finds no room is left in memory, all of it',
+    ['splice', 'sockets'],
+    async (rig) => {
+      for (const size of [1, 700, 3000]) {
+        const [a, source] = await rig.pair();
+        const [target, b] = await rig.pair();
+        const filler = pattern(100_000, 7);
+        let filled = 0;
+        for (let quiet = 0; quiet < 20; ) {
+          const sent = rig.driver.trySend(target, filler, filled % 1000, 100_000);
+          if (sent > 0) filled += sent;
+          quiet = sent > 0 ? 0 : quiet + 1;
+          await turns(1);
+        }
+        const bytes = pattern(size, 9);
+        rig.send(a, bytes);
+        await rig.readable(source);
+        const splice = new Splice();
+        assert.equal(rig.driver.trySplice!(source, target, WITHOUT_END, splice), SPLICE_FULL);
+        const left = rig.driver.slab.slice(splice.leftFrom, splice.leftTo);
+        assert.equal(splice.taken, size);
+        assert.equal(splice.held, 0);
+        sameBytes(left, bytes.subarray(splice.sent));
+        rig.driver.endSplice!(splice);
+        assert.equal((await rig.receive(b, filled + splice.sent)).length, filled + splice.sent);
+      }
+    },
+  );
+
   row('splice: a source that was reset, a destination that was', ['splice', 'sockets'], async (rig) => {
     await withRawPeers(rig, async (slot, raw) => {
       const [a, b] = await rig.pair();
