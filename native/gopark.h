@@ -43,6 +43,7 @@ typedef struct driver {
 	slot_t *slots;
 	uint8_t *slab;
 
+	int32_t batch;      /* number of the present batch */
 	int32_t free_slot;  /* head of the list of free slots, -1: none */
 	int32_t slots_used; /* slots ever handed out: the rest of the table was never touched */
 	int32_t *retry;     /* slots with a parked reader that the slab had no room for */

@@ -79,7 +79,10 @@ typedef struct {
 	int32_t peer_scope;
 	int32_t peer_address[4];
 	int32_t set;         /* the poller set that its events come from */
-	int32_t domain;      /* of a datagram socket: its address family */
+	union {
+		int32_t domain;      /* of a datagram socket: its address family */
+		int32_t streamed_in; /* of any other: the batch in which its stream received last */
+	};
 } slot_t;
 
 enum {

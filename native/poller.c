@@ -74,6 +74,12 @@ static void receive(driver_t *driver, slot_t *slot)
 static void receive_stream(driver_t *driver, slot_t *slot)
 {
 	int32_t *header = driver->header;
+	if (slot->streamed_in == driver->batch) {
+		/* It was in the retry list, and an edge came, too. */
+		retry_later(driver, slot);
+		return;
+	}
+	slot->streamed_in = driver->batch;
 	if (slot->want < 0) {
 		/* It has memory of its own for that, and fetches when its turn has come. */
 		complete(driver, K_FETCH, slot, 0, 0);
@@ -167,6 +173,7 @@ static void retry_readers(driver_t *driver)
 void collect(driver_t *driver, poller_set_t *set)
 {
 	driver->header[H_COMPLETED] = 0;
+	driver->batch = driver->batch == INT32_MAX ? 1 : driver->batch + 1;
 	if (driver->retries > 0)
 		retry_readers(driver);
 	int count = epoll_wait(set->epoll, driver->events, EVENT_BATCH, 0);

@@ -383,7 +383,7 @@ export class Connection extends LinkFaces implements Conn, FDOwner, Applicant {
     }
     if (flags & BROKEN || (flags & ENDED && !this.#host.limits.halfOpen)) return OVER;
     if (this.#host.stopping && unread === 0) return OVER;
-    if (flags & FULL && !(flags & NEW)) {
+    if (flags & FULL && unread > 0 && !(flags & NEW)) {
       this.#failed(
         new NoProgressError(
           `the request handler of ${this.#host.family.network} ${this.localAddr}->${this.remoteAddr} leaves ` +
@@ -504,7 +504,7 @@ export class Connection extends LinkFaces implements Conn, FDOwner, Applicant {
     const input = this.#input;
     if (input === null || this.#flags & SHUT) return;
     if (input.len === 0 && input.needed === 0 && this.#phase === IDLE && !(this.#flags & ENDED)) {
-      if (!input.lending) {
+      if (input.heldLength === 0) {
         this.#input = null;
         if (this.#flags & FULL) this.#unfill();
         return;
