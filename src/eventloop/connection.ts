@@ -1,7 +1,7 @@
 import { checkBytes, checkCount } from '../io/arguments.ts';
 import { NoProgressError } from '../io/index.ts';
 import { resolvedVoid } from '../io/resolved.ts';
-import { LinkBuffer, type LinkReader, type LinkWriter } from '../linkbuffer/index.ts';
+import type { LinkBuffer, LinkReader, LinkWriter } from '../linkbuffer/index.ts';
 import type { Addr } from '../net/addr.ts';
 import type { CallOptions, Conn } from '../net/conn.ts';
 import { instantIn, instantOf } from '../net/deadlines.ts';
@@ -29,7 +29,8 @@ import { FlushWaiter, stageAll } from './flush-waiter.ts';
 import { HandlerGoroutine, reportCallback } from './goroutine.ts';
 import type { ConnectionCallback, Host } from './host.ts';
 import { LinkFaces } from './link-faces.ts';
-import { type Applicant, handlers, settings } from './pool.ts';
+import { type Applicant, handlers } from './pool.ts';
+import { giveBuffer, takeBuffer } from './spare.ts';
 import {
   CALL,
   CLOSE,
@@ -503,12 +504,11 @@ export class Connection extends LinkFaces implements Conn, FDOwner, Applicant {
   #tidy(): void {
     const input = this.#input;
     if (input === null || this.#flags & SHUT) return;
-    if (input.len === 0 && input.needed === 0 && this.#phase === IDLE && !(this.#flags & ENDED)) {
-      if (input.heldLength === 0) {
-        this.#input = null;
-        if (this.#flags & FULL) this.#unfill();
-        return;
-      }
+    if (input.len === 0 && this.#phase === IDLE && !(this.#flags & ENDED) && input.idle) {
+      this.#input = null;
+      giveBuffer(input);
+      if (this.#flags & FULL) this.#unfill();
+      return;
     }
     if (this.#flags & (FULL | ENDED)) return;
     if (this.#fits(input)) return;
@@ -583,6 +583,13 @@ export class Connection extends LinkFaces implements Conn, FDOwner, Applicant {
   /** @internal LinkOwner */
   flushed(): Promise<void> {
     return resolvedVoid;
+  }
+
+  /** @internal LinkOwner: `what` is the call, and how far it has got. */
+  describeWait(what: string): string {
+    const [call, ...progress] = what.split(', ');
+    const ends = `${this.#host.family.network} ${this.localAddr}->${this.remoteAddr}`;
+    return [`${call} ${ends}`, ...progress].join(', ');
   }
 
   /** @internal LinkOwner */
@@ -667,7 +674,7 @@ export class Connection extends LinkFaces implements Conn, FDOwner, Applicant {
 
   #attach(): LinkBuffer {
     if (this.#input === null) {
-      this.#input = new LinkBuffer({ owner: this, pool: settings.blocks });
+      this.#input = takeBuffer(this);
       if (this.#flags & ENDED) this.#input.end(this.#rare?.ending ?? null);
     }
     return this.#input;
@@ -752,7 +759,7 @@ export class Connection extends LinkFaces implements Conn, FDOwner, Applicant {
 
   protected outgoing(): LinkBuffer {
     if (this.#flags & SHUT) throw new ClosedError(this.#details('write'));
-    this.#output ??= new LinkBuffer({ pool: settings.blocks });
+    this.#output ??= takeBuffer(null);
     return this.#output;
   }
 
@@ -786,7 +793,10 @@ export class Connection extends LinkFaces implements Conn, FDOwner, Applicant {
     const fd = this.#fd;
     this.touch();
     if (fd.mayStage && stageAll(fd, output)) {
-      if (output.mallocLen === 0) this.#output = null;
+      if (output.idle) {
+        this.#output = null;
+        giveBuffer(output);
+      }
       return resolvedVoid;
     }
     const waiter = new FlushWaiter(fd, output, this);
@@ -826,8 +836,13 @@ export class Connection extends LinkFaces implements Conn, FDOwner, Applicant {
   sent(failed: boolean): void {
     this.#flags &= ~SENDING;
     const output = this.#output;
-    if (output !== null && output.len === 0 && output.mallocLen === 0) this.#output = null;
+    if (output !== null && output.idle) {
+      this.#output = null;
+      giveBuffer(output);
+    }
     if (this.#flags & SHUT) return;
+    // Who has given memory by reference has it again.
+    if (failed) output?.settleLinked();
     if (this.#flags & TIMED) {
       this.#flags &= ~TIMED;
       const struck = failed && this.#fd.writer.expired;
@@ -1006,8 +1021,12 @@ export class Connection extends LinkFaces implements Conn, FDOwner, Applicant {
     if (this.#host.limits.idleTimeout > 0) deadlines[2 * this.#fd.slot] = 0;
     this.#flags |= SHUT;
     if (rare.timer !== null) timers.delete(rare.timer);
-    this.#input?.close();
-    this.#input = null;
+    const input = this.#input;
+    if (input !== null) {
+      this.#input = null;
+      if (input.idle && input.mallocLen === 0) giveBuffer(input);
+      else input.close();
+    }
   }
 
   #shut(): Promise<void> {

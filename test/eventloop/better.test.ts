@@ -58,7 +58,10 @@ describe("better where Netpoll's users suffer", { timeout: 120_000 }, () => {
     let gone = false;
     await withLoop(
       {
-        onConnect: (conn) => conn.addCloseCallback(() => (gone = true)),
+        onConnect: (conn) =>
+          conn.addCloseCallback(() => {
+            gone = true;
+          }),
         onRequest: () => void calls++,
       },
       async ({ connect }) => {
@@ -82,7 +85,10 @@ describe("better where Netpoll's users suffer", { timeout: 120_000 }, () => {
     await withLoop(
       {
         readHighWater: 16 * 1024,
-        onConnect: (conn) => conn.addCloseCallback(() => (reason = conn.reason)),
+        onConnect: (conn) =>
+          conn.addCloseCallback(() => {
+            reason = conn.reason;
+          }),
         onRequest() {},
       },
       async ({ connect }) => {
@@ -542,7 +548,9 @@ describe("better where Netpoll's users suffer", { timeout: 120_000 }, () => {
     const listener = await listen('tcp', '0.0.0.0:0');
     let local = '';
     const loop = new EventLoop({
-      onConnect: (conn) => void (local = String(conn.localAddr)),
+      onConnect: (conn) => {
+        local = String(conn.localAddr);
+      },
       onRequest() {},
     });
     const serving = loop.serve(listener);
@@ -562,7 +570,10 @@ describe("better where Netpoll's users suffer", { timeout: 120_000 }, () => {
       {
         whenFull: 'close',
         writeHighWater: MiB,
-        onConnect: (conn) => conn.addCloseCallback(() => (reason = conn.reason)),
+        onConnect: (conn) =>
+          conn.addCloseCallback(() => {
+            reason = conn.reason;
+          }),
         async onRequest(conn) {
           conn.reader.trySkip(conn.len);
           while (conn.isActive) {
@@ -592,7 +603,7 @@ describe("better where Netpoll's users suffer", { timeout: 120_000 }, () => {
         writeHighWater: MiB,
         async onRequest(conn) {
           conn.reader.trySkip(conn.len);
-          for (let i = 1; refused < 10; i++) {
+          while (refused < 10) {
             conn.writer.writeBinary(message(taken + 1));
             try {
               await conn.writer.flush();
@@ -650,7 +661,10 @@ describe("better where Netpoll's users suffer", { timeout: 120_000 }, () => {
     await withLoop(
       {
         writeTimeout: 50,
-        onConnect: (conn) => conn.addCloseCallback(() => (reason = conn.reason)),
+        onConnect: (conn) =>
+          conn.addCloseCallback(() => {
+            reason = conn.reason;
+          }),
         onRequest(conn) {
           conn.reader.trySkip(conn.len);
           conn.writer.writeBinary(new Uint8Array(32 * MiB));
