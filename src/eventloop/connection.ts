@@ -685,7 +685,11 @@ export class Connection extends LinkFaces implements Conn, FDOwner, Applicant {
     const signal = options?.signal;
     if (signal?.aborted) return Promise.reject(abortReason(signal));
     const before = this.#rare?.reading ?? null;
-    if (before === null) return this.#readNow(p, signal);
+    if (before === null) {
+      const reading = this.#readNow(p, signal);
+      if (this.#input !== null && this.#input.needed > 0) this.#lastRead(reading);
+      return reading;
+    }
     const turn = behind(before, signal, () => this.#readNow(p, signal));
     this.#lastRead(before.then(() => turn));
     return turn;
@@ -694,9 +698,7 @@ export class Connection extends LinkFaces implements Conn, FDOwner, Applicant {
   #readNow(p: Uint8Array, signal: AbortSignal | undefined): Promise<number | null> {
     const reading = super.read(p);
     const input = this.#input;
-    if (input === null || input.needed === 0) return reading;
-    this.#lastRead(reading);
-    if (signal === undefined) return reading;
+    if (signal === undefined || input === null || input.needed === 0) return reading;
     const link = { handleEvent: () => input.fail(abortReason(signal)) };
     onAbort(signal, link);
     const settled = () => signal.removeEventListener('abort', link);
