@@ -102,7 +102,6 @@ enum {
 	F_APART = 1 << 20,   /* of a datagram socket: the path takes no datagrams put together */
 	F_PACKETS = 1 << 13, /* messages with bounds: a short receive says nothing about what else is there */
 	F_SHARED = 1 << 14,  /* other processes have the socket, too */
-	F_PIPE = 1 << 15,    /* no socket: it is spliced without a pipe in between */
 };
 
 #endif

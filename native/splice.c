@@ -4,7 +4,6 @@
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -138,12 +137,6 @@ static ssize_t splice_bytes(int from, int to, size_t size)
 	return count;
 }
 
-static bool ready(int fd, short events)
-{
-	struct pollfd poll_fd = { .fd = fd, .events = events };
-	return poll(&poll_fd, 1, 0) > 0;
-}
-
 static int32_t failed(step_t *step, int32_t outcome, int error)
 {
 	step->error = error;
@@ -261,34 +254,8 @@ static int32_t pass_on(step_t *step)
 	return drained ? SPLICE_EMPTY : 0;
 }
 
-/* One side is a pipe itself. */
-static int32_t pass_directly(step_t *step)
-{
-	bool from_pipe = step->from->flags & F_PIPE;
-	guard(step);
-	ssize_t count = splice_bytes(step->from->fd, step->to->fd, step->most < STEP ? step->most : STEP);
-	if (count == 0)
-		return SPLICE_END;
-	if (count > 0) {
-		step->taken += count;
-		step->sent += count;
-		step->most -= count;
-		return 0;
-	}
-	if (errno == EINVAL)
-		return SPLICE_CANNOT;
-	if (errno == EAGAIN) {
-		/* Which side it was, the kernel does not say. */
-		if (from_pipe)
-			return ready(step->from->fd, POLLIN) ? full(step) : empty(step);
-		return ready(step->to->fd, POLLOUT) ? empty(step) : full(step);
-	}
-	return failed(step, from_pipe || errno == EPIPE ? SPLICE_TO_FAILED : SPLICE_FROM_FAILED, errno);
-}
-
 static int32_t run(step_t *step)
 {
-	bool direct = step->from != NULL && (step->from->flags | step->to->flags) & F_PIPE;
 	for (;;) {
 		int32_t outcome = 0;
 		if (step->channel >= 0 && step->driver->pipes->channels[step->channel].held > 0)
@@ -297,9 +264,7 @@ static int32_t run(step_t *step)
 			return outcome;
 		if (step->most <= 0 || step->taken >= STEP)
 			return SPLICE_MORE;
-		if (direct)
-			outcome = pass_directly(step);
-		else if (step->bulk)
+		if (step->bulk)
 			outcome = fill_channel(step);
 		else
 			outcome = pass_on(step);

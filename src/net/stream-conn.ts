@@ -199,7 +199,9 @@ export abstract class StreamConn<A extends Addr = Addr> implements Conn, ReaderF
   /**
    * Reads `r` to its end and writes all of it, and resolves how many bytes: what `copy` uses. A file of `gopark/os`,
    * also behind a LimitedReader, goes inside the kernel where driver and system can do that (sendfile, Linux). Then
-   * other writes wait until it is through, and a call that a thread works for ends when that has returned.
+   * other writes wait until it is through, and a call that a thread works for ends when that has returned. Another
+   * connection goes inside the kernel, too (splice, Linux): its other reads wait until the copy is through, other writes
+   * here only while bytes are on their way. When a write fails, `remaining` of a limited reader tells what was taken.
    *
    * @throws CopyError, as a rejection: `bytesCopied`, and as `cause` what `write` or `r.read` failed with.
    */
