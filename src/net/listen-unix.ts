@@ -59,7 +59,8 @@ export async function listenUnix(
   try {
     await listener.fd.listening();
     const isPath = name !== '' && !name.startsWith('\0');
-    if (isPath && options.unlinkOnClose !== false) listener.owns(path);
+    if (isPath) listener.owns(path);
+    listener.setUnlinkOnClose(options.unlinkOnClose !== false);
     return listener;
   } catch (error) {
     await listener.close();

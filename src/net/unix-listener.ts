@@ -25,6 +25,7 @@ import { UnixConn, type UnixNetwork, unixAddrOf, unixFamily } from './unix-conn.
 export class UnixListener extends StreamListener<UnixConn, UnixAddr> {
   protected readonly network: UnixNetwork;
   #path: OwnPath | null = null;
+  #unlink = true;
 
   /** @internal */
   constructor(poller: Poller, slot: number, settings: ConnSettings, network: UnixNetwork) {
@@ -37,11 +38,16 @@ export class UnixListener extends StreamListener<UnixConn, UnixAddr> {
     this.#path = new OwnPath(path);
   }
 
+  /** Whether `close` removes the path, if this listener has made it. Go: `UnixListener.SetUnlinkOnClose`. */
+  setUnlinkOnClose(on: boolean): void {
+    this.#unlink = on;
+  }
+
   override async close(): Promise<void> {
     const path = this.#path;
     this.#path = null;
     try {
-      path?.remove();
+      if (this.#unlink) path?.remove();
     } finally {
       await super.close();
     }

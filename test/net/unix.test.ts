@@ -3,7 +3,7 @@ import { existsSync, lstatSync, mkdtempSync, readdirSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { readAll, writeString } from 'gopark/io';
+import { copy, readAll, writeString } from 'gopark/io';
 import {
   AddrError,
   ClosedError,
@@ -18,7 +18,7 @@ import {
 import { pattern, sameBytes, text } from '../lib/bytes.ts';
 import { openSockets, socketsBackAt } from '../lib/descriptors.ts';
 import { needs } from '../lib/needs.ts';
-import { socketPath, unixPairs, withPair } from '../lib/pair.ts';
+import { socketPath, tcpPair, unixPairs, withPair } from '../lib/pair.ts';
 import { rejection, stillPending, turns } from '../lib/waiting.ts';
 
 /** Runs with a directory of its own. */
@@ -97,6 +97,23 @@ describe('Unix listeners', () => {
       rmSync(join(folder, 'c'));
       await third.close();
       assert.ok((await rejection(third.close())) instanceof ClosedError);
+    });
+  });
+
+  test('setUnlinkOnClose: as the option, and it may change', async () => {
+    await withFolder(async (folder) => {
+      for (const [option, set, left] of [
+        [true, false, true],
+        [false, true, false],
+        [undefined, undefined, false],
+      ]) {
+        const path = join(folder, 'a');
+        const listener = await listen('unix', path, option === undefined ? {} : { unlinkOnClose: option });
+        if (set !== undefined) listener.setUnlinkOnClose(set);
+        await listener.close();
+        assert.equal(existsSync(path), left);
+        rmSync(path, { force: true });
+      }
     });
   });
 
@@ -193,6 +210,34 @@ describe('Unix listeners', () => {
 });
 
 describe('Unix connections', () => {
+  test('closeRead ends waiting and later reads; the other direction lives', needs('closeRead'), async () => {
+    await withPair(unixPairs('unix'), async ({ a, b }) => {
+      const reading = a.read(new Uint8Array(1));
+      await stillPending(reading, 'read');
+      await a.closeRead();
+      assert.equal(await reading, null);
+      assert.equal(await a.read(new Uint8Array(1)), null);
+      await a.write(text('x'));
+      assert.equal(await b.read(new Uint8Array(1)), 1);
+    });
+  });
+
+  test('copies from TCP to Unix and back, megabytes of them', async () => {
+    await withPair(tcpPair, ({ a: client, b: front }) =>
+      withPair(unixPairs('unix'), async ({ a: back, b: server }) => {
+        const sent = pattern(3 << 20);
+        const proxying = Promise.all([
+          copy(back, front).then(() => back.closeWrite()),
+          copy(front, back).then(() => front.closeWrite()),
+        ]);
+        const serving = copy(server, server).then(() => server.closeWrite());
+        const writing = client.write(sent).then(() => client.closeWrite());
+        sameBytes(await readAll(client), sent);
+        await Promise.all([proxying, serving, writing]);
+      }),
+    );
+  });
+
   test(
     'local address: the peer sees it, and the path is gone once connected',
     needs('unixLocalAddress'),
@@ -257,6 +302,11 @@ describe('unixpacket', () => {
     assert.equal(await parked, 1);
     for (let i = 2; i <= 50; i++) assert.equal(await b.read(p), i);
     assert.equal(b.tryRead(p), undefined);
+  });
+
+  row('writev is one message', async (a, b) => {
+    assert.equal(await a.writev([text('ab'), new Uint8Array(0), pattern(30_000)]), 30_002);
+    assert.equal(await b.read(new Uint8Array(100_000)), 30_002);
   });
 
   row('what a short buffer has no room for is lost, and the next message comes whole', async (a, b) => {
