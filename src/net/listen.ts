@@ -1,5 +1,6 @@
 import { checkCount } from '../io/arguments.ts';
 import { type ListenSocketOptions, type Poller, threadPoller } from '../poll/index.ts';
+import { abortReason } from '../runtime/failures.ts';
 import { TCPAddr } from './addr.ts';
 import { defaultBacklog } from './backlog.ts';
 import { bindAddress, NO_IPV6 } from './bind-address.ts';
@@ -37,6 +38,8 @@ export interface ListenOptions extends TCPOptions {
    * these first bytes come twice. Default false.
    */
   fastOpen?: boolean | number;
+  /** Ends the lookup of a host name: `listen` rejects with its reason. Afterwards it has no effect. */
+  signal?: AbortSignal;
 }
 
 const FAST_OPEN_QUEUE = 256;
@@ -98,7 +101,9 @@ export async function listen(
   if (fastOpen && !driver.capabilities.has('fastOpen')) throw new UnsupportedError(driver.name, 'fastOpen');
   if (reusePort && !driver.capabilities.has('reusePort'))
     throw new UnsupportedError(driver.name, 'reusePort');
-  const bind = await bindAddress(network, host);
+  const { signal } = options;
+  if (signal?.aborted) throw abortReason(signal);
+  const bind = await bindAddress(network, host, signal);
   const multipath = options.multipath === true;
   const socketOptions = { backlog, reusePort, ipv6Only: !bind.dual, multipath };
   try {

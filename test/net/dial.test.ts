@@ -270,6 +270,20 @@ describe('dial: addresses and errors', () => {
     }
   });
 
+  test('listen: a signal ends its lookup, and has no effect afterwards', async () => {
+    await assert.rejects(listen('tcp', '127.0.0.1:0', { signal: AbortSignal.abort(new Error('no')) }), /no/);
+    const controller = new AbortController();
+    const looking = listen('tcp', 'localhost:0', { signal: controller.signal });
+    controller.abort(new Error('enough'));
+    await assert.rejects(looking, /enough/);
+    const later = new AbortController();
+    await using listener = await listen('tcp', 'localhost:0', { signal: later.signal });
+    later.abort();
+    const [a, b] = await Promise.all([dial('tcp', String(listener.addr)), listener.accept()]);
+    await a.close();
+    await b.close();
+  });
+
   test('local address: taken, in use, nonsense', async () => {
     await using listener = await listen('tcp', '127.0.0.1:0');
     await using conn = await dial('tcp', String(listener.addr), { localAddress: '127.0.0.2:0' });
