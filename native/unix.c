@@ -171,7 +171,7 @@ static int int_option(int fd, int name)
 	return getsockopt(fd, SOL_SOCKET, name, &value, &size) < 0 ? -errno : value;
 }
 
-/* adoptListener(fd): slot of a listening socket that was opened by somebody else; only on success it is ours */
+/* adoptListener(fd): slot of a listening socket that was opened by somebody else; only on success fd is ours, and gone */
 static napi_value adopt_listener(napi_env env, napi_callback_info info)
 {
 	napi_value values[1];
@@ -184,10 +184,16 @@ static napi_value adopt_listener(napi_env env, napi_callback_info info)
 	    (domain != AF_INET && domain != AF_INET6 && domain != AF_UNIX))
 		return number(env, -EINVAL);
 	int flags = fcntl(fd, F_GETFL);
-	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+		return number(env, -errno);
+	int own = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	if (own < 0)
 		return number(env, -errno);
 	/* The one who gave it to us has it, too: to close ours does not end its registration. */
-	return number(env, slot_open(driver, fd, F_SHARED | (type == SOCK_SEQPACKET ? F_PACKETS : 0)));
+	int32_t slot = slot_open(driver, own, F_SHARED | (type == SOCK_SEQPACKET ? F_PACKETS : 0));
+	if (slot >= 0)
+		close(fd);
+	return number(env, slot);
 }
 
 /* isPackets(slot): whether its messages have bounds */

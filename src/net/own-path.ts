@@ -1,4 +1,5 @@
 import { lstatSync, unlinkSync } from 'node:fs';
+import { resolve } from 'node:path';
 
 /** A path that this process has made: removed by who made it, and only while it is the same file. */
 export class OwnPath {
@@ -9,7 +10,8 @@ export class OwnPath {
   /** To be made right behind `bind`: what stands at the path now is ours. */
   constructor(path: string) {
     const { dev, ino } = lstatSync(path, { bigint: true });
-    this.#path = path;
+    // The working directory may be another one by then.
+    this.#path = resolve(path);
     this.#device = dev;
     this.#inode = ino;
   }
