@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { ArgumentRangeError } from '../io/index.ts';
 import { type Goroutine, go, sleep } from '../runtime/index.ts';
 import { shareOrigin } from '../runtime/site.ts';
@@ -43,6 +44,8 @@ export class Serving<C extends Conn = Conn> {
   constructor(listener: Listener<C>, handler: ConnHandler<C>) {
     this.#listener = listener;
     this.#handler = handler;
+    // Every handler may listen to it.
+    setMaxListeners(0, this.#stopping.signal);
     const serve = (conn: C) => this.#serve(conn);
     shareOrigin(serve, handler, startServing);
     this.#accepting = go(() => listener.serve(serve));

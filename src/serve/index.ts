@@ -1,0 +1,5 @@
+export type { Load } from './load.ts';
+export type { Crash, ServeOptions } from './options.ts';
+export { type Proc, proc } from './proc.ts';
+export type { ProcState } from './proc-thread.ts';
+export { type ProcStatus, type ReloadOptions, Server, serve } from './server.ts';

@@ -1,0 +1,180 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, type TestContext, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Scanner } from 'gopark/bufio';
+import { dial, type StreamConn } from 'gopark/net';
+import { type Crash, type ServeOptions, type Server, serve } from 'gopark/serve';
+import { openSockets, socketsBackAt } from '../lib/descriptors.ts';
+import { needs } from '../lib/needs.ts';
+
+const who = new URL('./handlers/who.js', import.meta.url);
+
+/** Other threads need the processor for what is waited for: so no look in every turn. */
+async function eventually(look: () => boolean, what: string): Promise<void> {
+  for (let waited = 0; !look(); waited += 10) {
+    assert.ok(waited < 30_000, `waited for: ${what}`);
+    await delay(10);
+  }
+}
+
+class Client {
+  readonly conn: StreamConn;
+  readonly #lines: AsyncIterator<string>;
+
+  private constructor(conn: StreamConn) {
+    this.conn = conn;
+    this.#lines = new Scanner(conn)[Symbol.asyncIterator]();
+  }
+
+  static async at(address: string): Promise<Client> {
+    const conn = address.startsWith('/') ? await dial('unix', address) : await dial('tcp', address);
+    return new Client(conn);
+  }
+
+  /** null: the end. */
+  async line(): Promise<string | null> {
+    const { value, done } = await this.#lines.next();
+    return done ? null : value;
+  }
+
+  async ask(line: string): Promise<string | null> {
+    await this.conn.write(Buffer.from(`${line}\n`));
+    return this.line();
+  }
+}
+
+async function started(t: TestContext, options: Partial<ServeOptions> = {}): Promise<Server> {
+  const server = await serve({ listen: 'tcp://127.0.0.1:0', handler: who, procs: 2, ...options });
+  t.after(() => server.shutdown({ timeout: 0 }));
+  return server;
+}
+
+describe('serve', { timeout: 110_000, ...needs('leases', 'reusePort') }, () => {
+  for (const distribute of ['reuseport', 'handoff'] as const) {
+    test(`${distribute}: every P serves, each knows who it is`, async (t) => {
+      const server = await started(t, { distribute, data: { shared: 1 } });
+      assert.equal(server.procs.length, 2);
+      const seen = new Set<string>();
+      const clients: Client[] = [];
+      for (let i = 0; i < 40; i++) {
+        const client = await Client.at(server.addr);
+        clients.push(client);
+        seen.add((await client.line())!);
+        assert.equal(await client.ask(`hello ${i}`), `hello ${i}`);
+      }
+      assert.deepEqual([...seen].sort(), ['P 0 {"shared":1}', 'P 1 {"shared":1}']);
+      await eventually(
+        () => server.procs.reduce((all, { connections }) => all + connections, 0) === 40,
+        'the Ps say how many they have',
+      );
+      if (distribute === 'handoff') {
+        for (const { connections } of server.procs) assert.equal(connections, 20, 'spread evenly');
+      }
+      for (const { conn } of clients) await conn.close();
+      assert.equal(await server.shutdown(), 0);
+      await assert.rejects(dial('tcp', server.addr), { code: 'ECONNREFUSED' });
+    });
+  }
+
+  test('a P that dies: its connections end, the others live on, and it comes back', async (t) => {
+    const crashes: Crash[] = [];
+    const server = await started(t, { distribute: 'handoff', onCrash: (crash) => void crashes.push(crash) });
+    const clients = await Promise.all(Array.from({ length: 10 }, () => Client.at(server.addr)));
+    const of = await Promise.all(clients.map((client) => client.line()));
+    const victim = of.findIndex((line) => line!.startsWith('P 0'));
+    await clients[victim]!.conn.write(Buffer.from('die\n'));
+    for (const [i, client] of clients.entries()) {
+      if (of[i]!.startsWith('P 0')) {
+        let line: string | null | Error = '';
+        while (typeof line === 'string') line = await client.line().catch((error: Error) => error);
+      } else {
+        assert.equal(await client.ask('still'), 'still');
+      }
+    }
+    await eventually(() => crashes.length === 1, 'the report');
+    assert.deepEqual([crashes[0]!.index, crashes[0]!.restartsIn], [0, 100]);
+    assert.match(crashes[0]!.error.message, /told to die/);
+    await eventually(
+      () => server.procs[0]!.state === 'ready' && server.procs[0]!.restarts === 1,
+      'P 0 is back',
+    );
+    const later = await Promise.all(Array.from({ length: 10 }, () => Client.at(server.addr)));
+    const lines = await Promise.all(later.map((client) => client.line()));
+    assert.ok(lines.some((line) => line!.startsWith('P 0')));
+    for (const { conn } of [...clients, ...later]) conn.closeNow();
+  });
+
+  test('shutdown: the handlers are told, who ends in time is not cut off', async (t) => {
+    const server = await started(t);
+    const [polite, stubborn] = [await Client.at(server.addr), await Client.at(server.addr)];
+    await Promise.all([polite.line(), stubborn.line()]);
+    const ending = server.shutdown({ timeout: 500 });
+    assert.equal(await polite.line(), 'stopping');
+    await polite.conn.write(Buffer.from('bye\n'));
+    assert.equal(await polite.line(), null);
+    assert.equal(await ending, 1);
+    stubborn.conn.closeNow();
+  });
+
+  test('reload: new connections see the new one, old ones stay until they end; a broken one changes nothing', async (t) => {
+    for (const distribute of ['reuseport', 'handoff'] as const) {
+      const server = await started(t, { distribute });
+      const before = await Client.at(server.addr);
+      await before.line();
+      const threads = server.procs.map(({ threadId }) => threadId);
+      await assert.rejects(
+        server.reload({ handler: new URL('./handlers/broken.js', import.meta.url) }),
+        /does not load/,
+      );
+      assert.deepEqual(
+        server.procs.map(({ threadId }) => threadId),
+        threads,
+      );
+      const reloaded = server.reload();
+      await eventually(() => server.procs.every(({ threadId }) => !threads.includes(threadId)), 'new Ps');
+      assert.equal(await before.line(), 'stopping');
+      assert.equal(await before.ask('old'), 'old');
+      const after = await Client.at(server.addr);
+      assert.match((await after.line())!, /^P /);
+      await before.conn.write(Buffer.from('bye\n'));
+      assert.equal(await reloaded, 0);
+      assert.equal(await after.ask('new'), 'new');
+      after.conn.closeNow();
+      await server.shutdown({ timeout: 0 });
+    }
+  });
+
+  test('a Unix socket', async (t) => {
+    const directory = mkdtempSync(join(tmpdir(), 'gopark-serve-'));
+    t.after(() => rmSync(directory, { recursive: true }));
+    const path = join(directory, 's');
+    await started(t, { listen: `unix://${path}` });
+    const clients = await Promise.all([Client.at(path), Client.at(path)]);
+    const lines = await Promise.all(clients.map((client) => client.line()));
+    assert.deepEqual(lines.map((line) => line!.slice(0, 3)).sort(), ['P 0', 'P 1']);
+    for (const { conn } of clients) conn.closeNow();
+  });
+
+  test('what cannot be is told', async () => {
+    const before = openSockets();
+    const handler = (name: string) => new URL(`./handlers/${name}.js`, import.meta.url);
+    const at = { listen: 'tcp://127.0.0.1:0', procs: 2 };
+    await assert.rejects(serve({ ...at, handler: handler('broken') }), /does not load/);
+    await assert.rejects(
+      serve({ ...at, handler: handler('none') }),
+      /neither a function as default nor onRequest/,
+    );
+    await assert.rejects(serve({ ...at, handler: handler('missing') }), { code: 'ERR_MODULE_NOT_FOUND' });
+    await assert.rejects(serve({ ...at, handler: './relative.js' }), TypeError);
+    await assert.rejects(serve({ ...at, listen: '127.0.0.1:0', handler: who }), RangeError);
+    await assert.rejects(serve({ ...at, procs: 0, handler: who }), RangeError);
+    await assert.rejects(
+      serve({ ...at, listen: 'unix:///x', distribute: 'reuseport', handler: who }),
+      RangeError,
+    );
+    await socketsBackAt(before);
+  });
+});
