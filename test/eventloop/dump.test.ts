@@ -24,7 +24,7 @@ test('a handler that waits is a goroutine, and the dump says on what; one that d
         dump,
         /goroutine ~?\d+ onRequest \[IO wait.*\]: next tcp 127\.0\.0\.1:\d+->127\.0\.0\.1:\d+, 3 of 10 bytes/,
       );
-      await conn.write(bytes('567890123'));
+      await conn.write(bytes('5678901'));
       await until(() => numGoroutine() === before, 'its end');
     },
   );
