@@ -97,7 +97,9 @@ describe('Multiplexer', { timeout: 60_000 }, () => {
         const calls = Array.from({ length: 100 }, (_, i) => mux.call(String(i)));
         const answers = await Promise.all(calls);
         const expected = Array.from({ length: 100 }, (_, i) => String(i));
-        assert.deepEqual(batches, [expected]);
+        assert.deepEqual(batches.flat(), expected);
+        // One, unless the machine is so slow that others had their turn in between.
+        assert.ok(batches.length <= 10, `${batches.length} batches`);
         assert.deepEqual(
           answers.map(({ body }) => body),
           expected,
