@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { describe, test } from 'node:test';
+import { Worker } from 'node:worker_threads';
 import { ClosedError, DeadlineExceededError, dial, listenPacket, OpError } from 'gopark/net';
 import { stack } from 'gopark/runtime';
 import { text, untext } from '../../lib/bytes.ts';
@@ -390,6 +392,17 @@ describe('UDP: the process', () => {
     );
     assert.equal((await server.receive(new Uint8Array(10)))[0], 7);
     assert.equal((await ended).code, 0);
+  });
+
+  test('a worker that is terminated while it receives leaves nothing behind', async () => {
+    const before = openSockets();
+    const worker = new Worker(new URL('fixtures/worker.js', import.meta.url));
+    const [address] = await once(worker, 'message');
+    await using client = await dial('udp4', address);
+    for (let i = 0; i < 100; i++) await client.write(text('x'));
+    await worker.terminate();
+    await client.close();
+    await socketsBackAt(before);
   });
 
   test('the dump names who waits', async () => {
