@@ -6,6 +6,8 @@ import type { Keyspace } from './data/keyspace.ts';
 export interface Waiting {
   readonly db: Keyspace;
   readonly keys: readonly string[];
+  /** A key that holds something else is not looked at. */
+  readonly kind: 'list' | 'zset';
   /** Takes what it waits for from this key and writes the reply; false: it is not there. */
   readonly serve: (key: string) => boolean;
   /** Writes the reply of one who has waited in vain. */
@@ -23,14 +25,14 @@ export class Blocked {
   size = 0;
 
   /** `ms`: how long, 0 for ever. */
-  add(client: Client, wait: Pick<Waiting, 'keys' | 'serve' | 'giveUp'> & { ms: number }): void {
+  add(client: Client, wait: Pick<Waiting, 'keys' | 'kind' | 'serve' | 'giveUp'> & { ms: number }): void {
     const { db } = client;
     let settle!: () => void;
     const done = new Promise<void>((resolve) => {
       settle = resolve;
     });
-    const { keys, serve, giveUp, ms } = wait;
-    const waiting: Waiting = { db, keys, serve, giveUp, done, settle, timer: null };
+    const { keys, kind, serve, giveUp, ms } = wait;
+    const waiting: Waiting = { db, keys, kind, serve, giveUp, done, settle, timer: null };
     if (ms > 0) waiting.timer = after(ms, () => this.#giveUp(client)).unref();
     client.waiting = waiting;
     this.size++;
@@ -68,7 +70,9 @@ export class Blocked {
       for (const { db, key } of ready) {
         for (const client of this.#byKey.get(db)?.get(key) ?? []) {
           const { waiting } = client;
-          if (waiting === null) continue;
+          const value = db.get(key);
+          if (value === undefined || typeof value === 'string') break;
+          if (waiting === null || waiting.kind !== value.kind) continue;
           if (run(client, () => waiting.serve(key))) this.remove(client);
         }
       }

@@ -33,8 +33,9 @@ export class Client {
   tainted = false;
   /** EXEC runs its commands: none of them may wait. */
   executing = false;
-  readonly channels = new Set<string>();
-  readonly patterns = new Set<string>();
+  /** What it listens to; most never listen to anything. */
+  channels: Set<string> | null = null;
+  patterns: Set<string> | null = null;
   /** What a BLPOP waits for. */
   waiting: Waiting | null = null;
   /** No command is read any more; the connection ends when the replies are out. */
@@ -67,13 +68,13 @@ export class Client {
     this.#parser.trusted = value;
   }
 
-  /** Whether it listens to channels. */
-  get subscribed(): boolean {
-    return this.channels.size > 0 || this.patterns.size > 0;
+  /** To how many channels and patterns it listens. */
+  get subscriptions(): number {
+    return (this.channels?.size ?? 0) + (this.patterns?.size ?? 0);
   }
 
-  get subscriptions(): number {
-    return this.channels.size + this.patterns.size;
+  get subscribed(): boolean {
+    return this.subscriptions > 0;
   }
 
   /** Bytes of requests that are not whole. */

@@ -8,22 +8,30 @@ import { openLog } from './replay.ts';
 import { eventLoopFor } from './serve.ts';
 import { Server } from './server.ts';
 
-const { values } = parseArgs({
-  options: {
-    port: { type: 'string', default: String(defaults.port) },
-    bind: { type: 'string', default: defaults.host },
-    requirepass: { type: 'string' },
-    databases: { type: 'string', default: String(defaults.databases) },
-    appendonly: { type: 'string' },
-    appendfsync: { type: 'string', default: defaults.appendSync },
-    maxclients: { type: 'string', default: String(defaults.maxClients) },
-  },
-});
-
 function fail(message: string): never {
   console.error(message);
   process.exit(1);
 }
+
+function options() {
+  try {
+    return parseArgs({
+      options: {
+        port: { type: 'string', default: String(defaults.port) },
+        bind: { type: 'string', default: defaults.host },
+        requirepass: { type: 'string' },
+        databases: { type: 'string', default: String(defaults.databases) },
+        appendonly: { type: 'string' },
+        appendfsync: { type: 'string', default: defaults.appendSync },
+        maxclients: { type: 'string', default: String(defaults.maxClients) },
+      },
+    }).values;
+  } catch (error) {
+    fail((error as Error).message);
+  }
+}
+
+const values = options();
 
 function integer(name: 'port' | 'databases' | 'maxclients', least: number): number {
   const value = Number(values[name]);
@@ -47,13 +55,15 @@ const server = new Server({
 });
 const { config } = server;
 if (config.appendOnly !== null) {
-  const { commands, cut } = await openLog(server, config.appendOnly);
-  console.log(`${config.appendOnly}: ${commands} commands${cut > 0 ? `, ${cut} torn bytes cut off` : ''}`);
+  const { commands, cut, rewritten } = await openLog(server, config.appendOnly).catch((error: Error) =>
+    fail(error.message),
+  );
+  console.log(
+    `${config.appendOnly}: ${commands} commands${cut > 0 ? `, ${cut} torn bytes cut off` : ''}${rewritten ? ', written anew' : ''}`,
+  );
 }
-const listener = await listen(
-  'tcp',
-  `${config.host.includes(':') ? `[${config.host}]` : config.host}:${config.port}`,
-);
+const host = config.host.includes(':') ? `[${config.host}]` : config.host;
+const listener = await listen('tcp', `${host}:${config.port}`).catch((error: Error) => fail(error.message));
 const loop = eventLoopFor(server);
 const serving = loop.serve(listener);
 let stopping: Promise<unknown> | null = null;

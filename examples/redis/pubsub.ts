@@ -8,27 +8,29 @@ export class PubSub {
 
   subscribe(client: Client, channel: string): void {
     add(this.channels, channel, client);
+    client.channels ??= new Set();
     client.channels.add(channel);
   }
 
   unsubscribe(client: Client, channel: string): void {
-    if (client.channels.delete(channel)) remove(this.channels, channel, client);
+    if (client.channels?.delete(channel)) remove(this.channels, channel, client);
   }
 
   subscribePattern(client: Client, pattern: string): void {
     add(this.patterns, pattern, client);
+    client.patterns ??= new Set();
     client.patterns.add(pattern);
   }
 
   unsubscribePattern(client: Client, pattern: string): void {
-    if (client.patterns.delete(pattern)) remove(this.patterns, pattern, client);
+    if (client.patterns?.delete(pattern)) remove(this.patterns, pattern, client);
   }
 
   forget(client: Client): void {
-    for (const channel of client.channels) remove(this.channels, channel, client);
-    for (const pattern of client.patterns) remove(this.patterns, pattern, client);
-    client.channels.clear();
-    client.patterns.clear();
+    for (const channel of client.channels ?? []) remove(this.channels, channel, client);
+    for (const pattern of client.patterns ?? []) remove(this.patterns, pattern, client);
+    client.channels = null;
+    client.patterns = null;
   }
 
   /** How many got it. */

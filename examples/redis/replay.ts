@@ -3,6 +3,7 @@ import { AppendLog } from './append-log.ts';
 import { Client } from './client.ts';
 import { type Command, hasArity } from './commands/command.ts';
 import { Parsed, RequestParser } from './protocol/request-parser.ts';
+import { rewriteLog } from './rewrite.ts';
 import type { Server } from './server.ts';
 import type { Transport } from './transport.ts';
 
@@ -28,9 +29,18 @@ export class LogError extends Error {
 /** What was read. */
 export interface Replayed {
   readonly commands: number;
+  /** Bytes of the log. */
+  readonly size: number;
+  /** It was much longer than needed, and was written anew. */
+  readonly rewritten: boolean;
   /** Bytes of an unfinished command or transaction at the end, which were cut off. */
   readonly cut: number;
 }
+
+/** A log of so many bytes is written anew at the start... */
+const LARGE = 1 << 20;
+/** ... if it has so many commands for each key. */
+const REPETITIVE = 4;
 
 /**
  * Runs the log of a server that has no clients yet, cuts off what a crash has left at its end, and from then on the
@@ -39,18 +49,28 @@ export interface Replayed {
  * @throws LogError when there is something else than commands in the middle: then nothing was changed in the file.
  */
 export async function openLog(server: Server, path: string): Promise<Replayed> {
+  const replayed = await replayFile(server, path);
+  const { commands, size } = replayed;
+  const keys = server.databases.reduce((sum, db) => sum + db.size, 0);
+  const rewritten = size > LARGE && commands > REPETITIVE * Math.max(keys, 1);
+  server.readClock();
+  if (rewritten) await rewriteLog(server, path);
+  server.log = new AppendLog(await open(path, 'a', 0o600), server.config.appendSync);
+  return { ...replayed, rewritten };
+}
+
+async function replayFile(server: Server, path: string): Promise<Omit<Replayed, 'rewritten'>> {
   const file = await open(path, 'a+', 0o600);
   try {
+    // The log says itself which keys have ended.
     server.expires = false;
     const { end, commands } = await replay(server, file, path);
     const { size } = await file.stat();
     if (end < size) await file.truncate(end);
+    return { commands, size: end, cut: size - end };
+  } finally {
     server.expires = true;
-    server.log = new AppendLog(file, server.config.appendSync);
-    return { commands, cut: size - end };
-  } catch (error) {
     await file.close();
-    throw error;
   }
 }
 

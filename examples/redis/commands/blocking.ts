@@ -27,6 +27,7 @@ function toLimit(text: string): 'MIN' | 'MAX' {
 
 interface Wish {
   readonly keys: readonly string[];
+  readonly kind: 'list' | 'zset';
   readonly ms: number;
   readonly serve: (key: string) => boolean;
   readonly giveUp: () => void;
@@ -53,21 +54,27 @@ function popping(end: End) {
       client.logged = [[end === 'LEFT' ? 'lpop' : 'rpop', key]];
       return true;
     };
-    serveOrWait(client, { keys: args.slice(1, -1), ms, serve, giveUp: () => reply.nullArray() });
+    serveOrWait(client, {
+      keys: args.slice(1, -1),
+      kind: 'list',
+      ms,
+      serve,
+      giveUp: () => reply.nullArray(),
+    });
   };
 }
 
 function moving(client: Client, [from, to]: [string, string], ends: [End, End], timeout: string): void {
   const ms = toTimeout(timeout);
   const serve = (key: string): boolean => moveElement(client, [key, to], ends);
-  serveOrWait(client, { keys: [from], ms, serve, giveUp: () => client.reply.null() });
+  serveOrWait(client, { keys: [from], kind: 'list', ms, serve, giveUp: () => client.reply.null() });
 }
 
 function blmpop(client: Client, args: string[]): void {
   const ms = toTimeout(args[1]!);
   const { keys, end, count } = popOptions(args, 2, toEnd);
   const serve = (key: string): boolean => popFrom(client, key, end, count);
-  serveOrWait(client, { keys, ms, serve, giveUp: () => client.reply.nullArray() });
+  serveOrWait(client, { keys, kind: 'list', ms, serve, giveUp: () => client.reply.nullArray() });
 }
 
 function zpopping(end: 'MIN' | 'MAX') {
@@ -85,7 +92,13 @@ function zpopping(end: 'MIN' | 'MAX') {
       client.logged = [['zrem', key, taken!.member]];
       return true;
     };
-    serveOrWait(client, { keys: args.slice(1, -1), ms, serve, giveUp: () => reply.nullArray() });
+    serveOrWait(client, {
+      keys: args.slice(1, -1),
+      kind: 'zset',
+      ms,
+      serve,
+      giveUp: () => reply.nullArray(),
+    });
   };
 }
 
@@ -115,7 +128,7 @@ function bzmpop(client: Client, args: string[]): void {
   const ms = toTimeout(args[1]!);
   const { keys, end, count } = popOptions(args, 2, toLimit);
   const serve = (key: string): boolean => popScoredFrom(client, key, end, count);
-  serveOrWait(client, { keys, ms, serve, giveUp: () => client.reply.nullArray() });
+  serveOrWait(client, { keys, kind: 'zset', ms, serve, giveUp: () => client.reply.nullArray() });
 }
 
 function blocking(name: string, arity: number, run: Command['run'], keys: KeyPositions): Command {

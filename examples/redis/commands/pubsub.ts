@@ -29,7 +29,7 @@ function leaving(kind: 'unsubscribe' | 'punsubscribe') {
   return (client: Client, args: string[]): void => {
     const { pubsub } = client.server;
     const all = kind === 'unsubscribe' ? client.channels : client.patterns;
-    const names = args.length > 1 ? args.slice(1) : [...all];
+    const names = args.length > 1 ? args.slice(1) : [...(all ?? [])];
     if (names.length === 0) announce(client, kind, null);
     for (const name of names) {
       if (kind === 'unsubscribe') pubsub.unsubscribe(client, name);

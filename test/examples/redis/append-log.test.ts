@@ -17,6 +17,7 @@ import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { openLog } from '#examples/redis/replay.js';
+import { rewriteLog } from '#examples/redis/rewrite.js';
 import { Server } from '#examples/redis/server.js';
 import { startExample } from './lib/example.ts';
 import { commandsOf, families } from './lib/random-commands.ts';
@@ -136,7 +137,13 @@ test('the log makes the same contents again, whatever was done', async (t) => {
       for (const db of one.databases) db.expireSome(Number.POSITIVE_INFINITY);
     }
     assert.deepEqual(contents(copy), contents(server), family);
+    await rewriteLog(copy, path);
+    const again = new Server({ appendSync: 'no' });
+    await openLog(again, path);
+    assert.deepEqual(contents(again), contents(server), `${family}, written anew`);
+    await again.log!.close();
     copy.stop();
+    again.stop();
   }
 });
 
@@ -179,4 +186,23 @@ test('what is no log is refused and left as it is', async (t) => {
     assert.deepEqual(readFileSync(path), all);
   }
   truncateSync(path, 0);
+});
+
+test('a log that says the same again and again is written anew at the start', async (t) => {
+  const path = logFile(t);
+  writeFileSync(
+    path,
+    Buffer.concat([encode(['select', '3']), ...new Array(50_000).fill(encode(['incr', 'n']))]),
+  );
+  const { size } = statSync(path);
+  const first = new Server({ appendSync: 'no' });
+  assert.deepEqual(await openLog(first, path), { commands: 50_001, size, cut: 0, rewritten: true });
+  first.log!.append(3, ['incr', 'n']);
+  await first.log!.close();
+  assert.ok(statSync(path).size < 200);
+  const second = new Server({ appendSync: 'no' });
+  const { rewritten } = await openLog(second, path);
+  assert.equal(rewritten, false);
+  assert.equal(second.databases[3]!.get('n'), '50001');
+  await second.log!.close();
 });

@@ -22,7 +22,7 @@ test('redis-cli: a session', { skip: lacksTool('redis-cli') }, async (t) => {
   assert.match(output, /\n1\nf v\nERR unknown command 'nonsense', with args beginning with: \n\n$/);
 });
 
-test('redis-cli --bigkeys and --scan see every key', { skip: lacksTool('redis-cli') }, async (t) => {
+test('redis-cli --scan sees every key', { skip: lacksTool('redis-cli') }, async (t) => {
   const { port } = await startExample(t);
   const client = await RawClient.connect({ port });
   t.after(() => client.close());
@@ -114,6 +114,23 @@ test('commands behind a BLPOP run when it has ended', async (t) => {
   const id = [...server.clients.keys()][0]!;
   assert.equal(await other.call('CLIENT', 'UNBLOCK', String(id), 'ERROR'), ':1\r\n');
   assert.equal(await waiting.reply(), '-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n');
+});
+
+test('a client that waits for a list is not troubled by a key of another kind', async (t) => {
+  const { port, server } = await startExample(t);
+  const waiting = await RawClient.connect({ port });
+  const other = await RawClient.connect({ port });
+  t.after(() => closeAll(waiting, other));
+  waiting.send(encode(['BLPOP', 'a', 'b', '0']));
+  while (server.blocked.size === 0) await new Promise(setImmediate);
+  assert.equal(await other.call('ZADD', 'a', '1', 'm'), ':1\r\n');
+  assert.equal(server.blocked.size, 1);
+  // Put there and taken away again within one transaction: nothing has come.
+  for (const command of [['MULTI'], ['RPUSH', 'b', 'x'], ['DEL', 'b'], ['EXEC']])
+    await other.call(...command);
+  assert.equal(server.blocked.size, 1);
+  assert.equal(await other.call('RPUSH', 'b', 'x'), ':1\r\n');
+  assert.equal(await waiting.reply(), '*2\r\n$1\r\nb\r\n$1\r\nx\r\n');
 });
 
 test('keys end by themselves, whether somebody looks or not', async (t) => {
