@@ -18,9 +18,9 @@ export interface DatagramDriver {
   /** Opens a socket, binds and connects it as asked: a slot, completed by `listen`, or a negated errno. */
   open(socket: DatagramSocket): number;
 
-  /** Completes (`OP_DATAGRAMS`) with how many datagrams lie in `inbound`, at least one. Never `more`. */
+  /** Completes (`OP_DATAGRAMS`) with how many entries of `inbound` it has filled, at least one. Never `more`. */
   receive(slot: number): void;
-  /** At most `most` datagrams into `inbound`, from its first entry on: how many, or a negated errno. */
+  /** Fills at most `most` entries of `inbound`, from the first one on: how many, or a negated errno. */
   tryReceive(slot: number, most: number): number;
   readonly inbound: DatagramBlock;
 
