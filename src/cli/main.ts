@@ -8,6 +8,7 @@ import { UsageError } from './gateway/options.ts';
 const usage = `gopark <command>
 
   gateway    a market-data and order gateway; gopark gateway --help
+  proxy      pass connections on to upstreams: TCP, Unix, TLS by name; gopark proxy --help
   journal    print a gateway's journal: gopark journal cat FILE
   doctor     which driver runs and why, what limits this machine sets; gopark doctor --help
   version    print the version
@@ -20,6 +21,8 @@ async function main(args: string[]): Promise<number> {
   switch (command) {
     case 'gateway':
       return (await import('./gateway/command.ts')).gatewayCommand(rest);
+    case 'proxy':
+      return (await import('./proxy/command.ts')).proxyCommand(rest);
     case 'journal':
       return (await import('./journal/command.ts')).journalCommand(rest);
     case 'doctor':

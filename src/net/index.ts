@@ -31,6 +31,7 @@ export type { KeepAlive, StreamOptions, TCPOptions } from './options.ts';
 export type { ConnectedPacketConn, Datagram, PacketConn } from './packet-conn.ts';
 export { pipe } from './pipe.ts';
 export {
+  encodeProxyHeader,
   type ProxyHeader,
   type ProxyHeaderOptions,
   ProxyProtocolError,

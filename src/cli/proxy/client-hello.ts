@@ -1,0 +1,132 @@
+/** What the first bytes of a connection say. */
+export type Hello =
+  /** Not enough of them to tell. */
+  | { readonly kind: 'more' }
+  /** A whole ClientHello; `serverName` in lower case, null where it names nobody. */
+  | { readonly kind: 'hello'; readonly serverName: string | null }
+  /** Not TLS, or not well-formed. */
+  | { readonly kind: 'other'; readonly reason: string };
+
+/** The longest beginning that is looked at, in bytes. Browsers send some 2 KB with post-quantum keys. */
+export const LONGEST_HELLO = 16 * 1024;
+
+const HANDSHAKE = 22;
+const CLIENT_HELLO = 1;
+const RECORD_HEADER = 5;
+const MESSAGE_HEADER = 4;
+const SERVER_NAME = 0;
+const HOST_NAME = 0;
+/** Of a record that is not encrypted. */
+const LONGEST_RECORD = 1 << 14;
+
+const MORE: Hello = { kind: 'more' };
+
+function other(reason: string): Hello {
+  return { kind: 'other', reason };
+}
+
+class Malformed extends Error {}
+
+/** Walks over bytes, and never beyond them. */
+class Cursor {
+  readonly #bytes: Uint8Array;
+  #at: number;
+  readonly #end: number;
+
+  constructor(bytes: Uint8Array, at: number, end: number) {
+    this.#bytes = bytes;
+    this.#at = at;
+    this.#end = end;
+  }
+
+  get left(): number {
+    return this.#end - this.#at;
+  }
+
+  number(bytes: 1 | 2): number {
+    const at = this.skip(bytes);
+    return bytes === 1 ? this.#bytes[at]! : this.#bytes[at]! * 256 + this.#bytes[at + 1]!;
+  }
+
+  /** Where the skipped bytes begin. */
+  skip(count: number): number {
+    if (count > this.left) throw new Malformed();
+    this.#at += count;
+    return this.#at - count;
+  }
+
+  /** What follows a length of so many bytes. */
+  vector(lengthBytes: 1 | 2): Cursor {
+    const length = this.number(lengthBytes);
+    const at = this.skip(length);
+    return new Cursor(this.#bytes, at, at + length);
+  }
+
+  text(): string {
+    return String.fromCharCode(...this.#bytes.subarray(this.#at, this.#end));
+  }
+}
+
+/** A name that somebody may have a route for: what else is in there belongs to no host. */
+function hostName(text: string): string {
+  if (text.length > 255 || !/^[\w-]+(\.[\w-]+)*\.?$/.test(text)) throw new Malformed();
+  return text.toLowerCase().replace(/\.$/, '');
+}
+
+function serverNameIn(extension: Cursor): string | null {
+  for (const names = extension.vector(2); names.left > 0; ) {
+    const type = names.number(1);
+    const name = names.vector(2);
+    if (type === HOST_NAME) return hostName(name.text());
+  }
+  return null;
+}
+
+function parseBody(body: Cursor): string | null {
+  body.skip(2 + 32); // legacy_version, random
+  body.vector(1); // legacy_session_id
+  body.vector(2); // cipher_suites
+  body.vector(1); // legacy_compression_methods
+  if (body.left === 0) return null;
+  for (const extensions = body.vector(2); extensions.left > 0; ) {
+    const type = extensions.number(2);
+    const extension = extensions.vector(2);
+    if (type === SERVER_NAME) return serverNameIn(extension);
+  }
+  return null;
+}
+
+/**
+ * Reads the ClientHello (RFC 8446, 4.1.2, in records as of 5.1) that a connection begins with, for the name of the
+ * server in it (RFC 6066, 3). The message may come in any number of records. Looks at all of `bytes` anew each time,
+ * at most LONGEST_HELLO of them.
+ */
+export function parseClientHello(bytes: Uint8Array): Hello {
+  // The message without the headers of its records.
+  const message = new Uint8Array(bytes.length);
+  let length = 0;
+  for (let at = 0; at < bytes.length; ) {
+    if (bytes[at] !== HANDSHAKE) return other('no TLS handshake');
+    if (at + 1 < bytes.length && bytes[at + 1] !== 3) return other('unknown version of TLS');
+    if (at + RECORD_HEADER > bytes.length) break;
+    const size = bytes[at + 3]! * 256 + bytes[at + 4]!;
+    if (size === 0 || size > LONGEST_RECORD) return other('a record of impossible length');
+    at += RECORD_HEADER;
+    const part = bytes.subarray(at, at + size);
+    message.set(part, length);
+    length += part.length;
+    at += size;
+    if (message[0] !== CLIENT_HELLO) return other('the handshake does not begin with a ClientHello');
+    if (length < MESSAGE_HEADER) continue;
+    const end = MESSAGE_HEADER + message[1]! * 65_536 + message[2]! * 256 + message[3]!;
+    if (end > LONGEST_HELLO) return other('the ClientHello is too long');
+    if (length < end) continue;
+    try {
+      return { kind: 'hello', serverName: parseBody(new Cursor(message, MESSAGE_HEADER, end)) };
+    } catch (error) {
+      if (!(error instanceof Malformed)) throw error;
+      return other('the ClientHello is malformed');
+    }
+  }
+  return bytes.length < LONGEST_HELLO ? MORE : other('the ClientHello is too long');
+}
