@@ -116,7 +116,8 @@ export function parseClientHello(bytes: Uint8Array): Hello {
     message.set(part, length);
     length += part.length;
     at += size;
-    if (message[0] !== CLIENT_HELLO) return other('the handshake does not begin with a ClientHello');
+    if (length > 0 && message[0] !== CLIENT_HELLO)
+      return other('the handshake does not begin with a ClientHello');
     if (length < MESSAGE_HEADER) continue;
     const end = MESSAGE_HEADER + message[1]! * 65_536 + message[2]! * 256 + message[3]!;
     if (end > LONGEST_HELLO) return other('the ClientHello is too long');

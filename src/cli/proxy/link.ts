@@ -62,7 +62,7 @@ export class Link {
       }
       const copying = error instanceof CopyError;
       if ((copying ? error.cause : error) instanceof ClosedError) {
-        this.#ending ??= 'cut off';
+        this.cut('cut off');
         return;
       }
       const reading = copying && error.side === 'read';

@@ -28,6 +28,9 @@ import { Upstream } from './upstream.ts';
 /** A fatal TLS alert: unrecognized_name. */
 const UNRECOGNIZED_NAME = Uint8Array.of(21, 3, 1, 0, 2, 2, 112);
 
+/** How long goroutines may take to notice that their connections are closed, in milliseconds. */
+const LAST_WORDS = 1000;
+
 /** A connection before, while and after it has an upstream. */
 interface Visit {
   readonly client: StreamConn;
@@ -255,8 +258,8 @@ export class ProxyServer {
     this.#draining = true;
     const cut = await Promise.all(this.#servings.map((serving) => serving.shutdown(options)));
     this.#over.abort();
-    // Those that were closed under their goroutines' feet end now.
-    while (this.counters.active > 0) await gosched();
+    // Those whose connections were closed under their feet are about to end.
+    await Promise.all(this.#servings.map((serving) => serving.shutdown({ timeout: LAST_WORDS })));
     await this.#admin?.shutdown({ timeout: 0 });
     await this.#log?.close();
     return cut.reduce((sum, one) => sum + one, 0);

@@ -1,0 +1,24 @@
+/** A certificate for TLS servers of these tests: signed by itself, trusted by nobody. */
+export function certificate(): { key: string; cert: string } {
+  return { key, cert };
+}
+
+const key = `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgeWBXwNr+PWUzLvLl
+/ibwKKW6kBNjIXbG2vdeT6JEaKehRANCAATADNDVgI1niWSTRyC4fgtkswdI7Me5
+b8SBxXvTxQ2DW+ZbfA6pkedtB441R+J98qOHgQresO4hIBBXcJIcGN+X
+-----END PRIVATE KEY-----
+`;
+
+const cert = `-----BEGIN CERTIFICATE-----
+MIIBfjCCASOgAwIBAgIUEcoRS+DcYHA0FmJd6AZw41raEVowCgYIKoZIzj0EAwIw
+EzERMA8GA1UEAwwIb25lLnRlc3QwIBcNMjYxMTIxMTE1ODU1WhgPMjEyNjEwMjgx
+MTU4NTVaMBMxETAPBgNVBAMMCG9uZS50ZXN0MFkwEwYHKoZIzj0CAQYIKoZIzj0D
+AQcDQgAEwAzQ1YCNZ4lkk0cguH4LZLMHSOzHuW/EgcV708UNg1vmW3wOqZHnbQeO
+NUfiffKjh4EK3rDuISAQV3CSHBjfl6NTMFEwHQYDVR0OBBYEFNZ7+s521uIVx2lV
+3siD6d00R6SaMB8GA1UdIwQYMBaAFNZ7+s521uIVx2lV3siD6d00R6SaMA8GA1Ud
+EwEB/wQFMAMBAf8wCgYIKoZIzj0EAwIDSQAwRgIhAKtPlV5yU9TfMM4memReQpJt
+GgoBiHB/pzmcEs9vsLZ/AiEAx3Lu2Y+gToBqIYUYGOj8Yj3aCDZfX/PSeRVRiQJi
+ZFc=
+-----END CERTIFICATE-----
+`;

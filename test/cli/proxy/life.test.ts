@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { describe, test } from 'node:test';
+import { ending, ProxyProcess, runProxy, take, UpstreamServer } from './lib.ts';
+
+describe('gopark proxy: beginning and end', () => {
+  test('SIGTERM: nobody new, those who are there finish', async () => {
+    await using upstream = await UpstreamServer.listen();
+    const proxy = await ProxyProcess.start('--to', upstream.address, '--drain', '1h');
+    const [client, server] = await Promise.all([proxy.connect(), upstream.next()]);
+    proxy.signal('SIGTERM');
+    await proxy.line('SIGTERM: draining 1 ');
+    const refused = connect(proxy.port, '127.0.0.1');
+    const [error] = await once(refused, 'error');
+    // Reset, where it was faster than the proxy.
+    assert.match(error.code, /^(ECONNREFUSED|ECONNRESET)$/);
+    client.write('still there?');
+    await take(server, 12);
+    server.end('yes');
+    client.end();
+    assert.equal(String((await ending(client)).bytes), 'yes');
+    const { code, stdout, stderr } = await proxy.ended();
+    assert.deepEqual([code, stderr], [0, '']);
+    assert.doesNotMatch(stdout, /cut off/);
+  });
+
+  test('who is left after the drain time is cut off; a second signal does not wait for it', async () => {
+    for (const [drain, signals] of [
+      ['50ms', 1],
+      ['1h', 2],
+    ] as const) {
+      await using upstream = await UpstreamServer.listen();
+      const proxy = await ProxyProcess.start('--to', upstream.address, '--drain', drain);
+      const [client, server] = await Promise.all([proxy.connect(), upstream.next()]);
+      const ends = [ending(client), ending(server)];
+      proxy.signal('SIGINT');
+      await proxy.line('SIGINT: draining 1 ');
+      if (signals === 2) proxy.signal('SIGTERM');
+      await Promise.all(ends);
+      const { code, stdout } = await proxy.ended();
+      assert.equal(code, 0);
+      assert.match(stdout, /\n1 connections were cut off\n$/);
+      client.destroy();
+    }
+  });
+
+  test('SIGUSR2 says what goes on, the admin listener in HTTP, and nothing that it is sent disturbs it', async () => {
+    await using upstream = await UpstreamServer.listen();
+    await ProxyProcess.with(['--to', upstream.address], async (proxy) => {
+      proxy.signal('SIGUSR2');
+      const { counters, pools } = JSON.parse(await proxy.line('{'));
+      assert.equal(counters.active, 0);
+      assert.equal(pools[0].upstreams[0].addr, upstream.address);
+      assert.equal((await proxy.ask('/other')).status, 404);
+      assert.equal((await proxy.ask('/', 'POST')).status, 405);
+      const head = await proxy.ask('/', 'HEAD');
+      assert.equal(head.status, 200);
+      assert.equal(await head.text(), '');
+      for (const garbage of ['\0\0\0\r\n\r\n', 'GET /\r\n\r\n', 'x'.repeat(20_000), 'GET / HTTP/1.1']) {
+        const socket = connect({ port: proxy.adminPort, host: '127.0.0.1', allowHalfOpen: true });
+        const end = ending(socket);
+        socket.end(garbage);
+        await end;
+        socket.destroy();
+      }
+      assert.equal((await proxy.ask('/')).status, 200);
+    });
+  });
+
+  test('bad arguments: exit code 2 and a reason', async () => {
+    const good = ['--listen', '127.0.0.1:0', '--to', '127.0.0.1:1'];
+    const rows: [args: string[], reason: RegExp][] = [
+      [[], /where to listen\?/],
+      [['--listen', '127.0.0.1:0'], /where to connect to\?/],
+      [
+        ['--listen', 'nowhere', '--to', '127.0.0.1:1'],
+        /--listen: expected host:port or unix:\/path, got "nowhere"/,
+      ],
+      [['--listen', '127.0.0.1:0', '--to', 'unix:'], /--to: expected/],
+      [['--listen', '127.0.0.1:0', '--to', 'a:1,weight=0'], /weight: expected a whole number of at least 1/],
+      [[...good, '--drain', '5 minutes'], /--drain: expected a time like/],
+      [[...good, '--dial-timeout', '0'], /--dial-timeout: expected a time like .* above 0/],
+      [[...good, '--idle-timeout', '900h'], /--idle-timeout: expected a time/],
+      [[...good, '--route', 'example.com'], /--route: expected name=host:port/],
+      [[...good, '--route', 'exa mple.com=a:1'], /--route: expected name=host:port/],
+      [[...good, '--send-proxy', 'v3'], /--send-proxy: expected v1 or v2, got "v3"/],
+      [[...good, '--accept-proxy-from', '10.0.0.0/33'], /--accept-proxy-from: expected an address/],
+      [[...good, '--max-connections', 'many'], /--max-connections: expected a whole number/],
+      [[...good, '--unheard-of'], /--unheard-of/],
+      [[...good, 'stray'], /stray/],
+    ];
+    const found = await Promise.all(rows.map(([args]) => runProxy(...args)));
+    for (const [i, { code, stdout, stderr }] of found.entries()) {
+      assert.equal(code, 2, stderr);
+      assert.match(stderr, rows[i]![1]);
+      assert.equal(stdout, '');
+    }
+  });
+
+  test('what cannot be had: exit code 1 and a reason', async () => {
+    await using upstream = await UpstreamServer.listen();
+    const taken = await runProxy('--listen', upstream.address, '--to', '127.0.0.1:1');
+    assert.equal(taken.code, 1);
+    assert.match(taken.stderr, /EADDRINUSE|already in use/);
+    const many = await runProxy('--listen', '127.0.0.1:0', '--to', 'a:1', '--max-connections', '99999999');
+    assert.equal(many.code, 1);
+    assert.match(many.stderr, /Each client needs two/);
+    const help = await runProxy('--help');
+    assert.equal(help.code, 0);
+    assert.match(help.stdout, /--listen ADDR/);
+  });
+});
