@@ -1,4 +1,6 @@
+import { IOError } from '../../io/index.ts';
 import {
+  activated,
   type Dialer,
   dial,
   type Listener,
@@ -39,6 +41,39 @@ export function formatEndpoint({ network, address }: Endpoint): string {
 export function dialEndpoint(to: Endpoint, dialer: Dialer, signal: AbortSignal): Promise<StreamConn> {
   if (to.network === 'unix') return dial('unix', to.address, { signal });
   return dialer.dial('tcp', to.address, { signal });
+}
+
+/** Reads where to listen: an endpoint, or 'systemd', which gives null: what the service manager has opened. */
+export function parseListen(text: string): Endpoint | null {
+  return text === 'systemd' ? null : parseEndpoint('listen', text);
+}
+
+/** Listens wherever the endpoints say, for `most` connections each. All or none. */
+export async function listenAll(
+  endpoints: readonly (Endpoint | null)[],
+  most: number,
+): Promise<Listener<StreamConn>[]> {
+  const found: Listener<StreamConn>[] = [];
+  try {
+    for (const at of endpoints) {
+      if (at === null)
+        found.push(...(await givenListeners()).map((listener) => limitListener(listener, most)));
+      else found.push(await listenEndpoint(at, most));
+    }
+    return found;
+  } catch (error) {
+    for (const listener of found) await listener.close();
+    throw error;
+  }
+}
+
+async function givenListeners(): Promise<Listener<StreamConn>[]> {
+  const sockets = await activated();
+  const listeners = sockets.map(({ listener }) => listener).filter((listener) => listener !== null);
+  if (listeners.length === 0) {
+    throw new IOError('ERR_NOT_ACTIVATED', 'systemd has handed over no listening socket (LISTEN_FDS)');
+  }
+  return listeners;
 }
 
 /** Listens there; with `most`, for so many connections at a time. */

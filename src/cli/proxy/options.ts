@@ -1,7 +1,7 @@
 import { isIP, isIPv6 } from 'node:net';
 import type { ParseArgsConfig } from 'node:util';
 import { parseCount, UsageError } from '../gateway/usage.ts';
-import { type Endpoint, parseEndpoint } from './address.ts';
+import { type Endpoint, parseEndpoint, parseListen } from './address.ts';
 import { formatDuration, parseDuration } from './durations.ts';
 
 /** An upstream as it was asked for. */
@@ -12,7 +12,8 @@ export interface Target {
 
 /** What a proxy is told to do. Times are milliseconds. */
 export interface ProxyOptions {
-  readonly listen: readonly Endpoint[];
+  /** Null: what the service manager has opened. */
+  readonly listen: readonly (Endpoint | null)[];
   /** For whoever has no route; empty: nobody. */
   readonly to: readonly Target[];
   /** By the name in a TLS ClientHello, in lower case, or '*.' and a name. Empty: nobody is asked for it. */
@@ -114,10 +115,11 @@ export function proxyOptions(values: Record<string, unknown>): ProxyOptions {
     const given = one(name);
     return given === undefined ? null : parseCount(name, given);
   };
-  const listen = all('listen').map((given) => parseEndpoint('listen', given));
+  const listen = all('listen').map(parseListen);
   if (listen.length === 0) throw new UsageError('proxy: where to listen? --listen host:port or unix:/path');
   const to = all('to').map((given) => parseTarget('to', given));
   const routes = parseRoutes(all('route'));
+  if (listen.filter((at) => at === null).length > 1) throw new UsageError('--listen systemd: once is enough');
   if (to.length === 0 && routes.size === 0) {
     throw new UsageError('proxy: where to connect to? --to host:port, or --route name=host:port');
   }
@@ -153,7 +155,7 @@ export const proxyUsage = `gopark proxy --listen ADDR... --to ADDR...    passes 
 
   ADDR is host:port or unix:/path. Times are like 500ms, 5s, 10m.
 
-  --listen ADDR             where clients connect; may be given several times
+  --listen ADDR             where clients connect; may be given several times; systemd: its sockets
   --to ADDR[,weight=N]      an upstream; of several, the one with the fewest connections for its weight
   --route NAME=ADDR[,weight=N]  an upstream for clients that ask for NAME in TLS (SNI), or for *.NAME;
                             all others go to --to, and are turned away without one

@@ -12,7 +12,7 @@ import {
 import { escapeText } from '../../runtime/escape.ts';
 import { go, gosched, sleep } from '../../runtime/index.ts';
 import { AccessLog } from './access-log.ts';
-import { formatEndpoint, listenEndpoint } from './address.ts';
+import { listenAll } from './address.ts';
 import { startAdmin } from './admin.ts';
 import { type Counters, newCounters } from './counters.ts';
 import { introduction, ownIntroduction } from './introduce.ts';
@@ -74,7 +74,7 @@ export class ProxyServer {
     const log = options.log === null ? null : await AccessLog.open(options.log);
     const proxy = new ProxyServer(options, log);
     try {
-      for (const at of options.listen) proxy.#serve(await listenEndpoint(at, most), formatEndpoint(at));
+      for (const listener of await listenAll(options.listen, most)) proxy.#serve(listener);
       if (options.admin !== null) proxy.#admin = await startAdmin(options.admin, () => proxy.report());
     } catch (error) {
       await proxy.shutdown({ timeout: 0 });
@@ -123,7 +123,8 @@ export class ProxyServer {
     return pool;
   }
 
-  #serve(listener: Listener<StreamConn>, name: string): void {
+  #serve(listener: Listener<StreamConn>): void {
+    const name = String(listener.addr);
     this.#servings.push(startServing(listener, (client) => this.#visit(client, name)));
   }
 

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import type { Report } from '#dist/cli/proxy/report.js';
 import type { Ended } from '../../lib/child.ts';
 
-const main = fileURLToPath(new URL('../../../../dist/cli/main.js', import.meta.url));
+export const main = fileURLToPath(new URL('../../../../dist/cli/main.js', import.meta.url));
 
 /** Whether a program is installed here; else why the row is skipped. */
 export function needsProgram(...names: string[]): { skip: string | false } {

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { connect } from 'node:net';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { describe, test } from 'node:test';
-import { ending, ProxyProcess, runProxy, take, UpstreamServer } from './lib.ts';
+import { needs } from '../../lib/needs.ts';
+import { ending, main, ProxyProcess, runProxy, take, UpstreamServer } from './lib.ts';
 
 describe('gopark proxy: beginning and end', () => {
   test('SIGTERM: nobody new, those who are there finish', async () => {
@@ -68,6 +70,41 @@ describe('gopark proxy: beginning and end', () => {
     });
   });
 
+  test('a socket that the service manager has opened', needs('inherit'), async () => {
+    await using upstream = await UpstreamServer.listen();
+    const opened = createServer().listen(0, '127.0.0.1');
+    await once(opened, 'listening');
+    const { port } = opened.address() as AddressInfo;
+    const descriptor = (opened as unknown as { _handle: { fd: number } })._handle.fd;
+    const proxy = spawn(
+      '/bin/sh',
+      [
+        '-c',
+        'LISTEN_PID=$$ LISTEN_FDS=1 exec "$0" "$@"',
+        process.execPath,
+        main,
+        'proxy',
+        '--listen',
+        'systemd',
+        '--to',
+        upstream.address,
+      ],
+      { stdio: ['ignore', 'pipe', 'inherit', descriptor] },
+    );
+    // From here on only the proxy has it.
+    opened.close();
+    await once(proxy.stdout!, 'data');
+    const client = connect({ port, host: '127.0.0.1' });
+    client.write('hello');
+    const server = await upstream.next();
+    assert.equal(String(await take(server, 5)), 'hello');
+    server.end();
+    client.destroy();
+    proxy.kill('SIGTERM');
+    const [code] = await once(proxy, 'exit');
+    assert.equal(code, 0);
+  });
+
   test('bad arguments: exit code 2 and a reason', async () => {
     const good = ['--listen', '127.0.0.1:0', '--to', '127.0.0.1:1'];
     const rows: [args: string[], reason: RegExp][] = [
@@ -84,6 +121,7 @@ describe('gopark proxy: beginning and end', () => {
       [[...good, '--idle-timeout', '900h'], /--idle-timeout: expected a time/],
       [[...good, '--route', 'example.com'], /--route: expected name=host:port/],
       [[...good, '--route', 'exa mple.com=a:1'], /--route: expected name=host:port/],
+      [['--listen', 'systemd', ...good, '--listen', 'systemd'], /once is enough/],
       [[...good, '--send-proxy', 'v3'], /--send-proxy: expected v1 or v2, got "v3"/],
       [[...good, '--accept-proxy-from', '10.0.0.0/33'], /--accept-proxy-from: expected an address/],
       [[...good, '--max-connections', 'many'], /--max-connections: expected a whole number/],
@@ -106,6 +144,9 @@ describe('gopark proxy: beginning and end', () => {
     const many = await runProxy('--listen', '127.0.0.1:0', '--to', 'a:1', '--max-connections', '99999999');
     assert.equal(many.code, 1);
     assert.match(many.stderr, /Each client needs two/);
+    const alone = await runProxy('--listen', 'systemd', '--to', 'a:1');
+    assert.equal(alone.code, 1);
+    assert.match(alone.stderr, /handed over no listening socket/);
     const help = await runProxy('--help');
     assert.equal(help.code, 0);
     assert.match(help.stdout, /--listen ADDR/);
