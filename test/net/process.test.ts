@@ -254,7 +254,7 @@ describe('process: workers', () => {
   });
 
   test('100 workers with open connections, terminated: descriptors back at the start', {
-    timeout: 60_000,
+    timeout: 110_000,
   }, async () => {
     const listener = await listen('tcp', '127.0.0.1:0', { backlog: 1024 });
     const sockets = openSockets();

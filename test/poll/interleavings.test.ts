@@ -271,7 +271,8 @@ class World {
 
   /** Lets everything happen that can, without time passing. */
   async settle(): Promise<void> {
-    for (let quiet = 0; quiet < 3; ) {
+    // A deadline of a driver that cannot look once more strikes two turns after its timer.
+    for (let quiet = 0; quiet < 6; ) {
       quiet = this.fake.step() ? 0 : quiet + 1;
       await immediate();
       clock.ring();

@@ -17,7 +17,8 @@ const program = `
     });
   }
   launch();
-  await sleep(20);
+  // Turns, not time: on a busy machine no turn may pass in that.
+  for (let turn = 0; turn < 10; turn++) await gosched();
   console.log(stack());
   process.exit(0);`;
 
