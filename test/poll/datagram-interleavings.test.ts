@@ -99,8 +99,17 @@ async function run(options: Partial<FakeOptions>, seed: number): Promise<void> {
     else await net.until(Promise.all(words.map((word) => client.write(text(word)))));
     sent[which]!.push(...words);
     const strike = below(3);
-    if (strike === 0) stop.abort();
-    else if (strike === 1) await turns(below(3));
+    if (strike === 0) {
+      stop.abort();
+      // At once, while what was cancelled may still be on its way.
+      const q = new Uint8Array(20);
+      const next = server.read(q).then((n) => note(q.subarray(0, n)));
+      await net.until(ended);
+      const word = `${which}.${sent[which]!.length}`;
+      await net.until(client.write(text(word)));
+      sent[which]!.push(word);
+      await net.until(next);
+    } else if (strike === 1) await turns(below(3));
     else server.setReadTimeout(null);
     await net.until(ended);
   }
