@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { go, sleep } from 'gopark';
+import { copy } from 'gopark/io';
 import { listen, type TCPConn } from 'gopark/net';
 import { tcpPair } from '../lib/pair.ts';
 
@@ -40,6 +41,9 @@ const floods: Record<string, (conn: TCPConn) => Promise<void>> = {
   'echoing all of it': async (conn) => {
     const p = new Uint8Array(4096);
     for (let n = await conn.read(p); n !== null; n = await conn.read(p)) await conn.write(p.subarray(0, n));
+  },
+  'copying all of it back': async (conn) => {
+    await copy(conn, conn);
   },
 };
 

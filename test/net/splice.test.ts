@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
 import { go, stack } from 'gopark';
 import { CopyError, copy, copyN, discard, LimitedReader } from 'gopark/io';
-import { ClosedError, DeadlineExceededError, OpError, type TCPConn } from 'gopark/net';
+import { ClosedError, DeadlineExceededError, OpError, type StreamConn, type TCPConn } from 'gopark/net';
 import type { Driver } from '#dist/poll/driver.js';
 import { SPLICE_CANNOT } from '#dist/poll/splice.js';
 import { concat, pattern, sameBytes, text } from '../lib/bytes.ts';
@@ -10,7 +10,7 @@ import { runChild } from '../lib/child.ts';
 import { openDescriptors } from '../lib/descriptors.ts';
 import { driverOf, fdOf } from '../lib/inside.ts';
 import { needs } from '../lib/needs.ts';
-import { tcpPair, withPair } from '../lib/pair.ts';
+import { type MakePair, type Pair, tcpPair, unixPairs, withPair } from '../lib/pair.ts';
 import { readExactly, readToEnd } from '../lib/peers.ts';
 import { dialRaw, withRaw } from '../lib/raw-peer.ts';
 import { stillPending, turns, until } from '../lib/waiting.ts';
@@ -41,7 +41,7 @@ async function copyFailure(promise: Promise<unknown>): Promise<CopyError> {
   return error;
 }
 
-const splices = (conn: TCPConn) => driverOf(conn).capabilities.has('splice');
+const splices = (conn: StreamConn) => driverOf(conn).capabilities.has('splice');
 const pipes = () => openDescriptors().filter((entry) => entry.includes('pipe:')).length;
 
 type TrySplice = NonNullable<Driver['trySplice']>;
@@ -49,7 +49,7 @@ type TrySplice = NonNullable<Driver['trySplice']>;
 /** Puts `fake` between the copies and the driver. */
 function mockSplice(
   t: TestContext,
-  conn: TCPConn,
+  conn: StreamConn,
   fake: (real: TrySplice, ...args: Parameters<TrySplice>) => ReturnType<TrySplice>,
 ) {
   const driver = driverOf(conn);
@@ -276,6 +276,61 @@ describe('copy from a connection to a connection', () => {
         assert.ok(calls.callCount() >= 1);
       });
     });
+  }
+});
+
+for (const [what, first, second] of [
+  ['TCP to Unix', tcpPair, unixPairs('unix')],
+  ['Unix to TCP', unixPairs('unix'), tcpPair],
+  ['Unix to Unix', unixPairs('unix'), unixPairs('unix')],
+] as [string, MakePair<StreamConn>, MakePair<StreamConn>][]) {
+  test(`${what}: all bytes, a full destination, both directions, and the ends`, needs('unix'), async (t) => {
+    const pairs: Pair<StreamConn>[] = [await first(), await second()];
+    try {
+      const [{ a, b: source }, { a: target, b }] = pairs as [Pair<StreamConn>, Pair<StreamConn>];
+      const can = splices(source);
+      const calls = can ? mockSplice(t, source, (real, ...args) => real(...args)) : null;
+      const there = copy(target, source);
+      const back = copy(source, target);
+      const bytes = pattern(3 << 20, 3);
+      const writing = Promise.all([a.write(bytes), b.write(bytes)]);
+      await turns(50);
+      const received = await Promise.all([readExactly(a, bytes.length), readExactly(b, bytes.length)]);
+      for (const one of received) sameBytes(one, bytes);
+      await writing;
+      for (const size of [1, 5000, 16_384]) {
+        await a.write(pattern(size, size));
+        sameBytes(await readExactly(b, size), pattern(size, size));
+      }
+      await Promise.all([a.closeWrite(), b.closeWrite()]);
+      assert.equal(await there, bytes.length + 21_385);
+      assert.equal(await back, bytes.length);
+      if (calls !== null) assert.ok(calls.callCount() > 2);
+    } finally {
+      for (const { a, b } of pairs) {
+        a.closeNow();
+        b.closeNow();
+      }
+    }
+  });
+}
+
+test('messages keep their bounds: unixpacket is not spliced', needs('unixpacket'), async () => {
+  const [{ a, b: source }, { a: target, b }] = await Promise.all([
+    unixPairs('unixpacket')(),
+    unixPairs('unixpacket')(),
+  ]);
+  try {
+    const copying = copy(target, source);
+    await a.write(text('one'));
+    await a.write(text('another'));
+    const p = new Uint8Array(100);
+    assert.equal(await b.read(p), 3);
+    assert.equal(await b.read(p), 7);
+    await a.closeWrite();
+    assert.equal(await copying, 10);
+  } finally {
+    for (const conn of [a, source, target, b]) conn.closeNow();
   }
 });
 
@@ -546,7 +601,7 @@ describe('copy from a connection to a connection: failures', () => {
 });
 
 test('a thousand pairs: two descriptors each, idle again after much', needs('splice'), async () => {
-  const COUNT = 250;
+  const COUNT = 1000;
   const before = openDescriptors().length;
   const idle = pipes();
   const chains: Chain[] = [];
