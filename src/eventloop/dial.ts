@@ -11,7 +11,17 @@ import type { ConnectionCallback, Host, Limits } from './host.ts';
 import { IdleSweep } from './idle-sweep.ts';
 import { type ConnectionLimits, limitsOf } from './limits.ts';
 
-/** Options of `dial`: those of `net.dial`, and what an event loop's connection may use. */
+/**
+ * Options of `dial`: those of `net.dial`, and what an event loop's connection may use.
+ *
+ * @example
+ * ```ts
+ * import { type DialConnectionOptions, dial } from 'gopark/eventloop';
+ *
+ * const options: DialConnectionOptions = { timeout: 3000, onRequest: (conn) => console.log(conn.len, 'bytes wait') };
+ * const conn = await dial('tcp', '127.0.0.1:9000', options);
+ * ```
+ */
 export interface DialConnectionOptions extends DialOptions, ConnectionLimits {
   /** As in an EventLoop. Without one (and without `setOnRequest`) what arrives is kept until it is read. */
   onRequest?: ConnectionCallback;

@@ -15,7 +15,23 @@ import type { ConnectionCallback, Host, Limits } from './host.ts';
 import { IdleSweep } from './idle-sweep.ts';
 import { type ConnectionLimits, limitsOf } from './limits.ts';
 
-/** The callbacks of an event loop, and what its connections may use. */
+/**
+ * The callbacks of an event loop, and what its connections may use.
+ *
+ * @example
+ * ```ts
+ * import { EventLoop, type EventLoopOptions } from 'gopark/eventloop';
+ *
+ * const options: EventLoopOptions = {
+ *   onPrepare: (conn) => {
+ *     conn.context = { since: Date.now() };
+ *   },
+ *   onRequest: (conn) => console.log(conn.reader.tryReadString(conn.len)),
+ *   onDisconnect: (conn) => console.log(`${conn.remoteAddr} goes`),
+ * };
+ * const loop = new EventLoop(options);
+ * ```
+ */
 export interface EventLoopOptions extends ConnectionLimits {
   /**
    * A connection was accepted, and nothing of it is received yet: set it up, or `close` it. Must not wait, nor read
@@ -36,7 +52,17 @@ export interface EventLoopOptions extends ConnectionLimits {
   onDisconnect?: ConnectionCallback;
 }
 
-/** Options of a shutdown. */
+/**
+ * Options of a shutdown.
+ *
+ * @example
+ * ```ts
+ * import type { EventLoop, LoopShutdownOptions } from 'gopark/eventloop';
+ *
+ * const patience: LoopShutdownOptions = { timeout: 2000 };
+ * export const stop = (loop: EventLoop) => loop.shutdown(patience);
+ * ```
+ */
 export interface LoopShutdownOptions extends CallOptions {
   /** How long connections may take to end by themselves, in milliseconds. Default 10,000; Infinity: as long as it takes. */
   timeout?: number;

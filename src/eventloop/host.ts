@@ -3,10 +3,29 @@ import type { Poller } from '../poll/index.ts';
 import type { Balance } from './balance.ts';
 import type { Connection } from './connection.ts';
 
-/** A callback of an event loop. What it throws, or rejects with, closes the connection and goes to `runtime.onError`. */
+/**
+ * A callback of an event loop. What it throws, or rejects with, closes the connection and goes to `runtime.onError`.
+ *
+ * @example
+ * ```ts
+ * import type { ConnectionCallback } from 'gopark/eventloop';
+ *
+ * export const discard: ConnectionCallback = (conn) => void conn.reader.trySkip(conn.len);
+ * ```
+ */
 export type ConnectionCallback = (conn: Connection) => void | Promise<void>;
 
-/** What happens when more than `writeHighWater` bytes wait for a peer that does not read them. */
+/**
+ * What happens when more than `writeHighWater` bytes wait for a peer that does not read them: see docs/eventloop.md.
+ *
+ * @example
+ * ```ts
+ * import { EventLoop, type WritePolicy } from 'gopark/eventloop';
+ *
+ * const whenFull: WritePolicy = 'close';
+ * const loop = new EventLoop({ whenFull, writeHighWater: 256 * 1024 });
+ * ```
+ */
 export type WritePolicy = 'wait' | 'close' | 'error';
 
 /** The marks and times of a connection, with their defaults filled in. */

@@ -2,7 +2,17 @@ import { checkCount } from '../io/arguments.ts';
 import { ArgumentRangeError, ArgumentTypeError } from '../io/index.ts';
 import type { Limits, WritePolicy } from './host.ts';
 
-/** Times and marks of connections of the event loop, accepted or dialled. */
+/**
+ * Times and marks of connections of the event loop, accepted or dialled.
+ *
+ * @example
+ * ```ts
+ * import { type ConnectionLimits, EventLoop } from 'gopark/eventloop';
+ *
+ * const limits: ConnectionLimits = { idleTimeout: 60_000, writeTimeout: 10_000, readHighWater: 64 * 1024 };
+ * const loop = new EventLoop({ ...limits, onRequest: (conn) => conn.moveTo(conn) });
+ * ```
+ */
 export interface ConnectionLimits {
   /** How long one call of the reading side may wait, in milliseconds: then it rejects. Default: as long as it takes. */
   readTimeout?: number;

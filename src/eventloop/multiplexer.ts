@@ -9,7 +9,31 @@ import { beginWait, endWait, Wait } from '../runtime/waits.ts';
 import { Semaphore } from '../sync/semaphore.ts';
 import type { Connection } from './connection.ts';
 
-/** How requests and responses of a protocol look on the wire. */
+/**
+ * How requests and responses of a protocol look on the wire.
+ *
+ * @example
+ * ```ts
+ * import type { MultiplexProtocol } from 'gopark/eventloop';
+ *
+ * // Numbers there, their squares back: four bytes of id, eight of number.
+ * export const squares: MultiplexProtocol<number, { id: number; square: number }> = {
+ *   encode(n, writer, id) {
+ *     const frame = writer.malloc(12);
+ *     const view = new DataView(frame.buffer, frame.byteOffset);
+ *     view.setUint32(0, id);
+ *     view.setFloat64(4, n);
+ *   },
+ *   decode(reader) {
+ *     const frame = reader.tryNext(12);
+ *     if (!frame) return undefined;
+ *     const view = new DataView(frame.buffer, frame.byteOffset);
+ *     return { id: view.getUint32(0), square: view.getFloat64(4) };
+ *   },
+ *   idOf: ({ id }) => id,
+ * };
+ * ```
+ */
 export interface MultiplexProtocol<Request, Response> {
   /** Writes one request. `id` is a number below 2^32 that no request under way has; pipelines need not send it. */
   encode(request: Request, writer: LinkWriter, id: number): void;
@@ -19,7 +43,16 @@ export interface MultiplexProtocol<Request, Response> {
   idOf?(response: Response): number;
 }
 
-/** Options of a Multiplexer. */
+/**
+ * Options of a Multiplexer.
+ *
+ * @example
+ * ```ts
+ * import type { MultiplexerOptions } from 'gopark/eventloop';
+ *
+ * export const modest: MultiplexerOptions = { pending: 100 };
+ * ```
+ */
 export interface MultiplexerOptions {
   /** How many requests may be under way; further calls wait in their order. Default 4096. */
   pending?: number;

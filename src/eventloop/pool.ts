@@ -2,12 +2,32 @@ import { checkCount } from '../io/arguments.ts';
 import { ArgumentTypeError } from '../io/index.ts';
 import { BlockPool, defaultPool } from '../linkbuffer/index.ts';
 
-/** Which poller a new connection goes to. */
+/**
+ * Which poller set a new connection goes to.
+ *
+ * @example
+ * ```ts
+ * import { configure, type LoadBalance } from 'gopark/eventloop';
+ *
+ * const loadBalance: LoadBalance = 'least-connections';
+ * configure({ pollers: 2, loadBalance });
+ * ```
+ */
 export type LoadBalance = 'round-robin' | 'random' | 'least-connections';
 
 const policies: readonly LoadBalance[] = ['round-robin', 'random', 'least-connections'];
 
-/** What `configure` takes; a field that is left out stays as it is. */
+/**
+ * What `configure` takes; a field that is left out stays as it is.
+ *
+ * @example
+ * ```ts
+ * import { configure, type EventLoopSettings } from 'gopark/eventloop';
+ *
+ * const settings: EventLoopSettings = { goroutines: 500 };
+ * configure(settings);
+ * ```
+ */
 export interface EventLoopSettings {
   /**
    * Poller sets of this thread, default 1. Each has its own connections and its own bounded batch, and they are

@@ -36,7 +36,17 @@ test('every example in a docstring compiles against the built package', () => {
   assert.equal(result.status, 0, `${result.stdout}${result.stderr}`);
 });
 
-for (const packageName of ['io', 'bufio', 'bytes', 'compat', 'linkbuffer', 'os', 'runtime', 'sync']) {
+for (const packageName of [
+  'io',
+  'bufio',
+  'bytes',
+  'compat',
+  'eventloop',
+  'linkbuffer',
+  'os',
+  'runtime',
+  'sync',
+]) {
   test(`every public name of gopark/${packageName} has a docstring with an example`, () => {
     const names = exportsOf(packageName);
     assert.ok(names.length > 3);
