@@ -140,7 +140,11 @@ describe('detach and adopt, in one thread', { timeout: 60_000, ...needs('leases'
     const again = adopt(detached);
     const reading = readAll({
       read: async (p) => {
-        const bytes = (peer.read() ?? (await once(peer, 'readable'), peer.read())) as Buffer | null;
+        let bytes = peer.read() as Buffer | null;
+        if (bytes === null) {
+          await once(peer, 'readable');
+          bytes = peer.read() as Buffer | null;
+        }
         if (bytes === null) return null;
         const n = Math.min(p.length, bytes.length);
         p.set(bytes.subarray(0, n));

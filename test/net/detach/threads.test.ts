@@ -112,7 +112,8 @@ describe('detach and adopt, between threads', { timeout: 110_000, ...needs('leas
     assert.ok(moves > connections * 5, `${moves} moves`);
     await listener.close();
     await distributing;
-    await Promise.all(workers.map((worker) => (worker.postMessage('end'), once(worker, 'exit'))));
+    for (const worker of workers) worker.postMessage('end');
+    await Promise.all(workers.map((worker) => once(worker, 'exit')));
     await socketsBackAt(before);
   });
 
