@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-enum { LAYOUT_VERSION = 14 };
+enum { LAYOUT_VERSION = 15 };
 
 /* The header. JavaScript fills in the first six before init; the rest changes all the time. */
 enum {
@@ -38,6 +38,7 @@ enum {
 	H_SPLICE_ERROR,      /* the errno that ended it, */
 	H_SPLICE_LEFT_FROM,  /* and what of the slab was received and not sent. */
 	H_SPLICE_LEFT_TO,
+	H_SPLICE_PIPED,      /* whether it needed a pipe */
 	H_SIZE = 32
 };
 

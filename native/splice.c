@@ -123,7 +123,7 @@ typedef struct {
 	bool bulk;       /* much comes: not through our memory */
 	int32_t taken, sent, error;
 	int32_t left_from, left_to; /* of the slab: received, and not sent */
-	bool guarded;
+	bool piped, guarded;
 	sigset_t mask;
 } step_t;
 
@@ -204,6 +204,7 @@ static int32_t fill_channel(step_t *step)
 		step->bulk = false;
 		return 0;
 	}
+	step->piped = true;
 	channel_t *channel = &step->driver->pipes->channels[step->channel];
 	ssize_t count = splice_bytes(step->from->fd, channel->in, step->most < PIPE_SIZE ? step->most : PIPE_SIZE);
 	if (count < 0 && errno == EINVAL)
@@ -307,6 +308,7 @@ static napi_value splice_slots(napi_env env, napi_callback_info info)
 	header[H_SPLICE_TAKEN] = step.taken;
 	header[H_SPLICE_SENT] = step.sent;
 	header[H_SPLICE_CHANNEL] = step.channel;
+	header[H_SPLICE_PIPED] = step.piped;
 	header[H_SPLICE_HELD] = held;
 	header[H_SPLICE_BULK] = step.bulk;
 	header[H_SPLICE_ERROR] = step.error;

@@ -600,6 +600,34 @@ describe('copy from a connection to a connection: failures', () => {
   });
 });
 
+test('pipes that nobody needs any more are closed', needs('splice'), async () => {
+  const { code, stderr } = await runChild(`
+    import { readdirSync, readlinkSync } from 'node:fs';
+    // The wait that takes seconds otherwise.
+    const real = setTimeout;
+    globalThis.setTimeout = (action, ms, ...rest) => real(action, ms === 5000 ? 50 : ms, ...rest);
+    const { copyN } = await import('gopark/io');
+    const { dial, listen } = await import('gopark/net');
+    const listener = await listen('tcp', '127.0.0.1:0');
+    const pair = async () => Promise.all([dial('tcp', String(listener.addr)), listener.accept()]);
+    const [a, source] = await pair();
+    const [target, b] = await pair();
+    const pipes = () => readdirSync('/proc/self/fd').filter((fd) => {
+      try { return readlinkSync('/proc/self/fd/' + fd).startsWith('pipe:'); } catch { return false; }
+    }).length;
+    const before = pipes();
+    // Little more than goes by memory: the pipe is needed for its end only.
+    await a.write(new Uint8Array(20_000));
+    await copyN(target, source, 20_000);
+    const used = pipes() - before;
+    while (pipes() > before) await new Promise((resolve) => real(resolve, 10));
+    console.error(used);
+    process.exit(0);
+  `);
+  assert.equal(code, 0, stderr);
+  assert.match(stderr, /^2$/m);
+});
+
 test('a thousand pairs: two descriptors each, idle again after much', needs('splice'), async () => {
   const COUNT = 1000;
   const before = openDescriptors().length;

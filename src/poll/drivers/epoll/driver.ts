@@ -58,6 +58,7 @@ import {
   H_SPLICE_HELD,
   H_SPLICE_LEFT_FROM,
   H_SPLICE_LEFT_TO,
+  H_SPLICE_PIPED,
   H_SPLICE_SENT,
   H_SPLICE_TAKEN,
   H_TURN,
@@ -367,7 +368,7 @@ export class EpollDriver implements Driver {
     splice.errno = words[H_SPLICE_ERROR]!;
     splice.leftFrom = words[H_SPLICE_LEFT_FROM]!;
     splice.leftTo = words[H_SPLICE_LEFT_TO]!;
-    if (splice.bulk) this.#pipes.used();
+    if (words[H_SPLICE_PIPED] !== 0) this.#pipes.used();
     return outcome as SpliceOutcome;
   }
 

@@ -2,7 +2,7 @@
  * The memory that TypeScript and C share, as native/layout.h describes it: int32 words in the order header,
  * completions, segments, dirty list, slots. The two files change together, and `LAYOUT_VERSION` with them.
  */
-export const LAYOUT_VERSION = 14;
+export const LAYOUT_VERSION = 15;
 
 export const H_VERSION = 0;
 export const H_SLOTS = 1;
@@ -29,6 +29,7 @@ export const H_SPLICE_BULK = 24;
 export const H_SPLICE_ERROR = 25;
 export const H_SPLICE_LEFT_FROM = 26;
 export const H_SPLICE_LEFT_TO = 27;
+export const H_SPLICE_PIPED = 28;
 export const H_SIZE = 32;
 
 export const COMPLETION_SIZE = 8;
