@@ -362,7 +362,8 @@ describe('UDP: more than anybody receives', () => {
       received++;
       // Slower than the sender.
       await turns(1);
-      most = Math.max(most, process.memoryUsage().arrayBuffers - before.arrayBuffers);
+      if (received % 50 === 0)
+        most = Math.max(most, process.memoryUsage().arrayBuffers - before.arrayBuffers);
     }
     await sender;
     assert.ok(received > 0 && received < count, `${received} of ${count}`);
