@@ -1,0 +1,25 @@
+import { resolvedVoid } from '../io/resolved.ts';
+import type { Addr } from '../net/addr.ts';
+import type { Connection } from './connection.ts';
+import type { ConnectionCallback } from './host.ts';
+import type { ReadTimer } from './read-timer.ts';
+
+/** What few connections ever need: fields that the others do without. */
+export class Rare {
+  onRequest: ConnectionCallback | null = null;
+  readonly closeCallbacks: ((conn: Connection) => unknown)[] = [];
+  localAddr: Addr | null = null;
+  remoteAddr: Addr | null = null;
+  /** Why nothing more can be read: an error. */
+  ending: unknown = null;
+  /** Why the event loop closed it. */
+  reason: unknown = null;
+  readDeadline = 0;
+  timer: ReadTimer | null = null;
+  /** The last of those that read and wait; it never rejects. */
+  reading: Promise<void> | null = null;
+  /** Of the flush that is parked. */
+  sent: Promise<void> = resolvedVoid;
+  /** How much must be there before the handler is called. */
+  expected = 0;
+}
