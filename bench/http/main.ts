@@ -21,12 +21,13 @@ interface Sample {
 }
 
 const has = (tool: string, option: string) => spawnSync(tool, [option]).error === undefined;
-const script = (path: string) => [process.execPath, fileURLToPath(new URL(path, import.meta.url))];
+const inNode = (path: string) => [process.execPath, fileURLToPath(new URL(path, import.meta.url))];
+const pipelining = fileURLToPath(new URL('../../../bench/http/pipeline.lua', import.meta.url));
 
 function contenders(): Record<string, readonly string[]> {
   const found: Record<string, readonly string[]> = {
-    'node:http': script('servers/node-http.js'),
-    gopark: [...script('../../examples/http/main.js'), '--port', '0'],
+    'node:http': inNode('servers/node-http.js'),
+    gopark: [...inNode('../../examples/http/main.js'), '--port', '0'],
   };
   if (has('go', 'version')) found['net/http'] = [compileGo('http/peers/http-server.go')];
   return found;
@@ -38,9 +39,28 @@ async function start(name: string, command: readonly string[]): Promise<Running>
   return { name, address, child };
 }
 
-function measure({ address, child }: Running, path: string, connections: number, seconds: number): Sample {
-  const wrk = ['wrk', '-t', '1', '-c', String(connections), '-d', `${seconds}s`, `http://${address}${path}`];
-  const [file, ...args] = onCore('load', wrk);
+interface Workload {
+  readonly path: string;
+  /** Requests at a time on each connection. */
+  readonly pipeline: number;
+}
+
+const workloads: readonly Workload[] = [
+  { path: '/plaintext', pipeline: 1 },
+  { path: '/json', pipeline: 1 },
+  { path: '/plaintext', pipeline: 16 },
+];
+
+function measure({ address, child }: Running, { path, pipeline }: Workload, connections: number): Sample {
+  const options = ['-t', '1', '-c', String(connections), '-d', '1s'];
+  const script = pipeline === 1 ? [] : ['-s', pipelining];
+  const [file, ...args] = onCore('load', [
+    'wrk',
+    ...options,
+    ...script,
+    `http://${address}${path}`,
+    String(pipeline),
+  ]);
   const before = cpuMicroseconds(child.pid);
   const { stdout, status } = spawnSync(file!, args, { encoding: 'utf8' });
   const cpu = cpuMicroseconds(child.pid) - before;
@@ -70,16 +90,16 @@ await runMain(async () => {
   const servers: Running[] = [];
   for (const [name, command] of Object.entries(contenders())) servers.push(await start(name, command));
   const rows: string[][] = [];
-  for (const path of ['/plaintext', '/json']) {
+  for (const workload of workloads) {
     const samples = new Map<Running, Sample[]>(servers.map((server) => [server, []]));
-    for (const server of servers) measure(server, path, connections, 1);
+    for (const server of servers) measure(server, workload, connections);
     for (let round = 0; round < rounds; round++) {
-      for (const server of servers) samples.get(server)!.push(measure(server, path, connections, 1));
+      for (const server of servers) samples.get(server)!.push(measure(server, workload, connections));
     }
     const base = samples.get(servers[0]!)!;
     for (const [{ name }, own] of samples) {
       rows.push([
-        `${path}, ${name}`,
+        `${workload.path}${workload.pipeline > 1 ? `, ${workload.pipeline} at a time` : ''}, ${name}`,
         String(Math.round(median(own.map(({ perCpuSecond }) => perCpuSecond)))),
         String(Math.round(median(own.map(({ perSecond }) => perSecond)))),
         median(own.map(({ perCpuSecond }, i) => perCpuSecond / base[i]!.perCpuSecond)).toFixed(2),

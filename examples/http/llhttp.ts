@@ -62,15 +62,24 @@ const input = llhttp.malloc(INPUT_SIZE);
 /** A parser that is not in the middle of a request is anybody's. */
 const free: number[] = [];
 
-// Its memory moves when it grows.
+/** All of its memory. It moves when it grows, which only an allocation does; to ask each time is dear. */
 let memory = Buffer.from(llhttp.memory.buffer);
-function bytes(): Buffer {
-  if (memory.buffer !== llhttp.memory.buffer) memory = Buffer.from(llhttp.memory.buffer);
-  return memory;
+let room = memory.subarray(input, input + INPUT_SIZE);
+
+/** Where bytes go that are to be parsed, behind the first `length` of them. Lent until the next call. */
+export function inputFrom(length: number): Uint8Array {
+  return length === 0 ? room : room.subarray(length);
 }
 
 export function takeParser(): number {
-  return free.pop() ?? llhttp.llhttp_alloc(REQUEST);
+  const parser = free.pop();
+  if (parser !== undefined) return parser;
+  const allocated = llhttp.llhttp_alloc(REQUEST);
+  if (memory.buffer !== llhttp.memory.buffer) {
+    memory = Buffer.from(llhttp.memory.buffer);
+    room = memory.subarray(input, input + INPUT_SIZE);
+  }
+  return allocated;
 }
 
 export function giveParser(parser: number): void {
@@ -78,19 +87,14 @@ export function giveParser(parser: number): void {
   free.push(parser);
 }
 
-/** Copies up to INPUT_SIZE bytes to where the parser can read them. */
-export function load(chunk: Uint8Array): void {
-  bytes().set(chunk, input);
-}
-
-/** The bytes from `start` to `end` of what was loaded, as text of one byte each. */
+/** The bytes from `start` to `end` of the input, as text of one byte each. */
 export function text(start: number, end: number): string {
-  return bytes().latin1Slice(input + start, input + end);
+  return memory.latin1Slice(input + start, input + end);
 }
 
 export function copy(start: number, end: number): Uint8Array {
   // Buffer's own slice is no copy.
-  return new Uint8Array(bytes().subarray(input + start, input + end));
+  return new Uint8Array(memory.subarray(input + start, input + end));
 }
 
 /** How `execute` ended, and where: `end` is behind the request when it is PAUSED. */
@@ -101,7 +105,7 @@ export interface Executed {
 
 const executed: Executed = { status: 0, end: 0 };
 
-/** Parses what was loaded from `start` to `end`, up to the end of a request. Positions it tells are in the loaded bytes. */
+/** Parses the input from `start` to `end`, up to the end of a request. Positions it tells are addresses. */
 export function execute(parser: number, start: number, end: number, told: ParserEvents): Executed {
   events = told;
   executed.status = llhttp.llhttp_execute(parser, input + start, end - start);
@@ -114,14 +118,13 @@ export function execute(parser: number, start: number, end: number, told: Parser
   return executed;
 }
 
-/** A position that an event told, in the loaded bytes. */
+/** A position that an event told, in the input. */
 export function offsetOf(at: number): number {
   return at - input;
 }
 
 function cString(at: number): string {
-  const all = bytes();
-  return all.latin1Slice(at, all.indexOf(0, at));
+  return memory.latin1Slice(at, memory.indexOf(0, at));
 }
 
 const methods: string[] = [];

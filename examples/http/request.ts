@@ -10,7 +10,7 @@ export class Request {
   readonly #head: string;
   /** Begin and end of name and value of each header, in the head. */
   readonly #ranges: readonly number[];
-  readonly #body: Uint8Array[] = [];
+  #body: Uint8Array[] | null = null;
   bodyLength = 0;
 
   constructor(head: string, ranges: readonly number[], line: RequestLine) {
@@ -49,13 +49,15 @@ export class Request {
   }
 
   addBody(part: Uint8Array): void {
+    this.#body ??= [];
     this.#body.push(part);
     this.bodyLength += part.length;
   }
 
   /** All of the body. */
   get body(): Uint8Array {
-    return this.#body.length === 1 ? this.#body[0]! : Buffer.concat(this.#body);
+    const parts = this.#body ?? [];
+    return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
   }
 
   get text(): string {

@@ -7,8 +7,8 @@ import {
   FAILED,
   giveParser,
   INPUT_SIZE,
+  inputFrom,
   isVersion10,
-  load,
   methodOf,
   offsetOf,
   PAUSED,
@@ -31,6 +31,8 @@ export class Session implements ParserEvents {
   /** When the request that is not whole began; 0: there is none. */
   #since = 0;
   #request: Request | null = null;
+  /** The beginning of a head, or what came behind a request that is being answered. */
+  #rest: Uint8Array | null = null;
   /** A handler waits; what comes meanwhile waits, too. */
   #busy = false;
   #closing = false;
@@ -56,18 +58,29 @@ export class Session implements ParserEvents {
       if (conn.len >= INPUT_SIZE) conn.pause();
       return;
     }
-    while (conn.len > 0 && !this.#busy && !this.#closing) {
-      const length = Math.min(conn.len, INPUT_SIZE);
-      const used = this.#parse(conn.reader.tryPeek(length)!);
-      // Closed: there is nobody to read from.
-      if (!conn.isActive) return;
-      conn.reader.trySkip(used);
-      conn.reader.release();
-      // The rest of a head has not come.
-      if (used < length) break;
+    let more = true;
+    while (more && !this.#busy && !this.#closing) {
+      const length = this.#read();
+      if (length === 0) break;
+      const used = this.#parse(length);
+      if (used < length && !this.#closing) this.#rest = copy(used, length);
+      more = conn.isActive && conn.len > 0;
     }
     this.#flush();
     if (conn.ended && !this.#busy && !this.#closing) this.#close();
+  }
+
+  /** Puts what there is into the parser's input, and gives how much it is. */
+  #read(): number {
+    const rest = this.#rest;
+    let length = 0;
+    if (rest !== null) {
+      inputFrom(0).set(rest);
+      length = rest.length;
+      this.#rest = null;
+    }
+    if (this.#conn.len > 0 && length < INPUT_SIZE) length += this.#conn.tryRead(inputFrom(length)) ?? 0;
+    return length;
   }
 
   #flush(): void {
@@ -95,10 +108,8 @@ export class Session implements ParserEvents {
     this.#parser = 0;
   }
 
-  /** Answers all requests in `bytes` and gives how many bytes they were; the rest comes again, with what follows. */
-  #parse(bytes: Uint8Array): number {
-    const { length } = bytes;
-    load(bytes);
+  /** Answers all requests in the input and gives how many bytes they were; the rest comes again, with what follows. */
+  #parse(length: number): number {
     for (let at = 0; at < length; ) {
       if (this.#parser === 0) this.#parser = takeParser();
       if (this.#request === null) this.#begin(at);
