@@ -32,7 +32,7 @@ const warmUp = 0.8;
 
 async function slice(
   program: string,
-  { child, port }: Running,
+  { name, child, port }: Running,
   upstream: number,
   { mode, connections }: Workload,
   seconds: number,
@@ -41,6 +41,8 @@ async function slice(
   const load = new Child('load', [program, ...args]);
   try {
     return JSON.parse(await load.line());
+  } catch (error) {
+    throw new Error(`${name}: ${error instanceof Error ? error.message : error}`, { cause: error });
   } finally {
     await load.stop();
   }

@@ -68,6 +68,7 @@ static bool serve(int fd)
 		ssize_t n = write(fd, block, BLOCK);
 		return n >= 0 || errno == EAGAIN;
 	}
+	errno = 0;
 	ssize_t n = read(fd, block, ping ? MESSAGE : sizeof block);
 	if (n <= 0)
 		return n < 0 && errno == EAGAIN;
@@ -93,7 +94,8 @@ static void run_until(int64_t end, int listener)
 			if (fd == listener)
 				accept_all(listener);
 			else if (!serve(fd)) {
-				fprintf(stderr, "a connection ended early\n");
+				fprintf(stderr, "the %s's end of a connection: %s\n", is_client[fd] ? "client" : "upstream",
+					strerror(errno));
 				exit(1);
 			}
 		}
