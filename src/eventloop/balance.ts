@@ -1,4 +1,4 @@
-import type { Driver } from '../poll/index.ts';
+import type { Driver, Poller } from '../poll/index.ts';
 import { type LoadBalance, settings } from './pool.ts';
 
 /** How many connections each poller set of one driver has, and which the next one goes to. */
@@ -45,4 +45,16 @@ function choose(policy: LoadBalance, counts: readonly number[], most: number, tu
   let least = 0;
   for (let i = 1; i < most; i++) if (counts[i]! < counts[least]!) least = i;
   return least;
+}
+
+const balances = new WeakMap<Poller, Balance>();
+
+/** How the connections of a poller are spread over its sets: by all event loops together. */
+export function balanceOf(poller: Poller): Balance {
+  let balance = balances.get(poller);
+  if (balance === undefined) {
+    balance = new Balance(poller.driver);
+    balances.set(poller, balance);
+  }
+  return balance;
 }

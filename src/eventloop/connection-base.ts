@@ -2,13 +2,14 @@ import type { LinkBuffer } from '../linkbuffer/index.ts';
 import type { Addr } from '../net/addr.ts';
 import { OpError, operationError } from '../net/errors.ts';
 import type { Counts, Failure } from '../poll/index.ts';
-import { FD } from '../poll/index.ts';
+import { FAILED_CLOSED, FAILED_MOVED, FD } from '../poll/index.ts';
 import { turnNow } from '../runtime/turns.ts';
 import {
   BROKEN,
   ENDED,
   FULL,
   LARGEST_SHARED,
+  MOVED,
   PAUSED,
   POLLER_SHIFT,
   SHUT,
@@ -111,6 +112,11 @@ export abstract class ConnectionBase extends LinkFaces {
 
   protected details(op: string) {
     return { op, net: this.host.family.network, source: this.localAddr, addr: this.remoteAddr };
+  }
+
+  /** Why a call comes too late. */
+  protected gone(op: string): OpError {
+    return this.error(op, this.flags & MOVED ? FAILED_MOVED : FAILED_CLOSED);
   }
 
   /** @internal */

@@ -2,7 +2,7 @@ import { NoProgressError } from '../io/index.ts';
 import type { LinkBuffer, LinkReader, LinkWriter } from '../linkbuffer/index.ts';
 import type { Conn } from '../net/conn.ts';
 import { instantIn, instantOf } from '../net/deadlines.ts';
-import { ClosedError, OpError, operationError } from '../net/errors.ts';
+import { OpError, operationError } from '../net/errors.ts';
 import type { FDOwner } from '../poll/index.ts';
 import { FAILED_UNSENT } from '../poll/index.ts';
 import { nextTurn, spend } from '../runtime/budget.ts';
@@ -27,13 +27,14 @@ import {
 import { FlushWaiter } from './flush-waiter.ts';
 import { HandlerGoroutine, reportCallback } from './goroutine.ts';
 import type { ConnectionCallback } from './host.ts';
+import { Moving } from './moving.ts';
 import type { Applicant } from './pool.ts';
 import { handlers } from './pool.ts';
-import { Sending } from './sending.ts';
 import { giveBuffer } from './spare.ts';
 import {
   CALL,
   CLOSE,
+  CLOSED,
   ENDED_OVER,
   ENDED_REST,
   ENDED_WORK,
@@ -79,7 +80,7 @@ const PEER_GONE = new Set(['ECONNRESET', 'EPIPE', 'ENOTCONN', 'ETIMEDOUT']);
  * await loop.serve(await listen('tcp', '127.0.0.1:0'));
  * ```
  */
-export class Connection extends Sending implements Conn, FDOwner, Applicant {
+export class Connection extends Moving implements Conn, FDOwner, Applicant {
   /** The reading face: this very object. */
   get reader(): LinkReader {
     return this;
@@ -324,7 +325,7 @@ export class Connection extends Sending implements Conn, FDOwner, Applicant {
   }
 
   protected setInstants(instant: number, reading: boolean, writing: boolean): void {
-    if (this.flags & SHUT) throw new ClosedError(this.details('set'));
+    if (this.flags & SHUT) throw this.gone('set');
     if (writing) this.fd.writer.setDeadline(instant);
     if (!reading) return;
     const rare = this.some;
@@ -364,7 +365,7 @@ export class Connection extends Sending implements Conn, FDOwner, Applicant {
    * descriptor: then it resolves. Close callbacks run when the callback that runs, if one does, has ended.
    */
   close(): Promise<void> {
-    if (this.flags & SHUT) return Promise.reject(new ClosedError(this.details('close')));
+    if (this.flags & SHUT) return Promise.reject(this.gone('close'));
     const closing = this.shut();
     closing.catch(() => {});
     this.step(CLOSE);
@@ -395,6 +396,11 @@ export class Connection extends Sending implements Conn, FDOwner, Applicant {
       if (error instanceof OpError && PEER_GONE.has(error.code)) return;
       throw error;
     }
+  }
+
+  protected lose(): void {
+    this.finish();
+    this.phase = CLOSED;
   }
 
   protected beginShut(): void {

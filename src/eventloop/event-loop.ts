@@ -1,19 +1,19 @@
 import { ArgumentRangeError, ArgumentTypeError } from '../io/index.ts';
 import type { CallOptions } from '../net/conn.ts';
+import { type Detached, takeOver } from '../net/detached.ts';
 import { ClosedError } from '../net/errors.ts';
 import type { Listener } from '../net/listener.ts';
-import { isSlotListener, type SlotListener } from '../net/slot-listener.ts';
-import { FD, type Poller, type SlotTaker } from '../poll/index.ts';
-import { nextTurn, spend } from '../runtime/budget.ts';
+import { isSlotListener } from '../net/slot-listener.ts';
+import { FD } from '../poll/index.ts';
+import { nextTurn } from '../runtime/budget.ts';
 import { sleep } from '../runtime/index.ts';
 import { originOf } from '../runtime/site.ts';
-import { Balance } from './balance.ts';
 import { Connection } from './connection.ts';
 import { EventLoopError } from './errors.ts';
-import { reportCallback } from './goroutine.ts';
-import type { ConnectionCallback, Host, Limits } from './host.ts';
-import { IdleSweep } from './idle-sweep.ts';
+import type { LoopCallbacks } from './host.ts';
 import { type ConnectionLimits, limitsOf } from './limits.ts';
+import { hostsOf, LoopHost, type LoopPart } from './loop-host.ts';
+import { Served } from './served.ts';
 
 /**
  * The callbacks of an event loop, and what its connections may use.
@@ -32,25 +32,7 @@ import { type ConnectionLimits, limitsOf } from './limits.ts';
  * const loop = new EventLoop(options);
  * ```
  */
-export interface EventLoopOptions extends ConnectionLimits {
-  /**
-   * A connection was accepted, and nothing of it is received yet: set it up, or `close` it. Must not wait, nor read
-   * or write.
-   */
-  onPrepare?: (conn: Connection) => void;
-  /** May read, write and wait. `onRequest` is not called before it has ended. */
-  onConnect?: ConnectionCallback;
-  /**
-   * Bytes have come. Called once at a time for a connection, again while it consumes something and something is left,
-   * then when more comes. What it does not consume waits for the next call.
-   */
-  onRequest?: ConnectionCallback;
-  /**
-   * The peer has ended its stream, or the connection broke. Not called for a close of ours. May run beside `onRequest`
-   * (to cancel what that waits for), never beside `onConnect`.
-   */
-  onDisconnect?: ConnectionCallback;
-}
+export interface EventLoopOptions extends LoopCallbacks, ConnectionLimits {}
 
 /**
  * Options of a shutdown.
@@ -70,17 +52,6 @@ export interface LoopShutdownOptions extends CallOptions {
 
 const SHUTDOWN_TIMEOUT = 10_000;
 const callbacks = ['onPrepare', 'onConnect', 'onRequest', 'onDisconnect'] as const;
-const balances = new WeakMap<Poller, Balance>();
-
-/** How the connections of a poller are spread over its sets: by all event loops together. */
-export function balanceOf(poller: Poller): Balance {
-  let balance = balances.get(poller);
-  if (balance === undefined) {
-    balance = new Balance(poller.driver);
-    balances.set(poller, balance);
-  }
-  return balance;
-}
 
 /**
  * Serves connections by callbacks instead of a goroutine each: an idle connection has no goroutine, no promise and no
@@ -107,8 +78,9 @@ export function balanceOf(poller: Poller): Balance {
  * ```
  */
 export class EventLoop {
-  readonly #options: EventLoopOptions;
-  readonly #limits: Limits;
+  readonly #part: LoopPart;
+  /** Of what was adopted, by kind. */
+  readonly #adopted = new Map<string, LoopHost>();
   readonly #serving = new Set<Served>();
   readonly #stopping = new AbortController();
   #connections = 0;
@@ -124,8 +96,15 @@ export class EventLoop {
       if (typeof callback !== 'function') throw new ArgumentTypeError(name, 'a function', callback);
       originOf(callback as never, EventLoop as never);
     }
-    this.#options = options;
-    this.#limits = limitsOf(options);
+    this.#part = {
+      callbacks: options,
+      limits: limitsOf(options),
+      stopping: this.#stopping.signal,
+      count: (change) => {
+        this.#connections += change;
+        if (this.#connections === 0) for (const then of this.#whenEmpty.splice(0)) then();
+      },
+    };
   }
 
   /** How many connections are open. */
@@ -156,17 +135,41 @@ export class EventLoop {
       await close(listener);
       throw new EventLoopError('ERR_LOOP_CLOSED', 'the event loop has been shut down');
     }
-    const served = new Served(listener, this.#options, this.#limits, this.#stopping.signal, (count) => {
-      this.#connections += count;
-      if (this.#connections === 0) for (const then of this.#whenEmpty.splice(0)) then();
-    });
+    const served = new Served(this.#part, listener);
     this.#serving.add(served);
     try {
       await served.accept();
     } finally {
       this.#serving.delete(served);
-      served.stopped();
     }
+  }
+
+  /**
+   * Serves a connection that was detached elsewhere: by `detach` of a connection of either model, in this thread or
+   * another one. It goes on with all that it had. `onPrepare` is called, and `onConnect` unless an event loop has done
+   * that before.
+   *
+   * @throws EventLoopError after a shutdown (then another one may still adopt it), and what `net.adopt` throws.
+   */
+  adopt(detached: Detached): Connection {
+    if (this.#stopping.signal.aborted) {
+      throw new EventLoopError('ERR_LOOP_CLOSED', 'the event loop has been shut down');
+    }
+    const { poller, slot, source, addr } = takeOver(detached);
+    const { network, settings, moved, connected = false } = detached;
+    const kind = `${network} ${settings.strict} ${settings.closeTimeout}`;
+    let host = this.#adopted.get(kind);
+    if (host === undefined) {
+      // The addresses are each connection's own.
+      host = new LoopHost(this.#part, poller, {
+        network,
+        settings,
+        localAddr: () => source,
+        remoteAddr: () => addr,
+      });
+      this.#adopted.set(kind, host);
+    }
+    return host.open(slot, !connected, (conn) => conn.arrive(moved, source, addr));
   }
 
   /**
@@ -194,14 +197,12 @@ export class EventLoop {
   }
 
   *#all(): Generator<Connection> {
-    const pollers = new Set(
-      [...hosts].filter((host) => host.signal === this.#stopping.signal).map((host) => host.poller),
-    );
+    const mine = new Set<unknown>(hostsOf(this.#stopping.signal));
+    const pollers = new Set([...mine].map((host) => (host as LoopHost).poller));
     for (const poller of pollers) {
       for (const owner of poller.owners()) {
         const conn = owner instanceof FD ? owner.owner : null;
-        if (!(conn instanceof Connection) || !conn.isActive) continue;
-        if (conn.host instanceof Served && conn.host.signal === this.#stopping.signal) yield conn;
+        if (conn instanceof Connection && conn.isActive && mine.has(conn.host)) yield conn;
       }
     }
   }
@@ -227,100 +228,4 @@ async function close(listener: Listener): Promise<void> {
   await listener.close().catch((error: unknown) => {
     if (!(error instanceof ClosedError)) throw error;
   });
-}
-
-/** All that have connections: so that a shutdown finds those whose listener was closed long ago. */
-const hosts = new Set<Served>();
-
-/** One listener of an event loop, and what its connections have in common. */
-class Served implements Host, SlotTaker {
-  readonly listener: SlotListener;
-  readonly poller: Poller;
-  readonly balance: Balance;
-  readonly family;
-  readonly limits: Limits;
-  readonly signal: AbortSignal;
-  readonly onRequest: ConnectionCallback | null;
-  readonly onDisconnect: ConnectionCallback | null;
-  waits = false;
-  readonly #options: EventLoopOptions;
-  readonly #count: (change: number) => void;
-  readonly #idle: IdleSweep | null;
-  #connections = 0;
-  #accepting = true;
-
-  constructor(
-    listener: SlotListener,
-    options: EventLoopOptions,
-    limits: Limits,
-    signal: AbortSignal,
-    count: (change: number) => void,
-  ) {
-    this.listener = listener;
-    this.poller = listener.fd.poller;
-    this.balance = balanceOf(this.poller);
-    this.family = listener.family;
-    this.limits = limits;
-    this.signal = signal;
-    this.onRequest = options.onRequest ?? null;
-    this.onDisconnect = options.onDisconnect ?? null;
-    this.#options = options;
-    this.#count = count;
-    this.#idle = limits.idleTimeout > 0 ? new IdleSweep(this) : null;
-    hosts.add(this);
-  }
-
-  get stopping(): boolean {
-    return this.signal.aborted;
-  }
-
-  async accept(): Promise<void> {
-    const { fd } = this.listener;
-    const next = () => fd.accept(undefined, this);
-    for (;;) {
-      // As many as there are, but others have their turn, too.
-      while (!fd.closed && fd.reading.head === null && !spend()) {
-        const slot = fd.acceptNow();
-        if (slot < 0) break;
-        this.accepted(slot);
-      }
-      if ((await this.listener.acceptNext(next)) === null) return;
-    }
-  }
-
-  accepted(slot: number): true {
-    const conn = new Connection(this, slot);
-    this.#connections++;
-    this.#count(1);
-    const { onPrepare, onConnect } = this.#options;
-    if (onPrepare !== undefined) {
-      try {
-        onPrepare(conn);
-      } catch (error) {
-        reportCallback(error, onPrepare, conn);
-        conn.closeNow();
-      }
-    }
-    conn.open(onConnect ?? null);
-    this.#idle?.begin();
-    return true;
-  }
-
-  left(): void {
-    this.#connections--;
-    this.#count(-1);
-    this.#forget();
-  }
-
-  stopped(): void {
-    this.#accepting = false;
-    this.#forget();
-  }
-
-  #forget(): void {
-    if (this.#connections === 0 && !this.#accepting) {
-      this.#idle?.end();
-      hosts.delete(this);
-    }
-  }
 }

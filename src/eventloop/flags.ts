@@ -28,6 +28,8 @@ export const GONE = 1 << 11;
 export const TIMED = 1 << 12;
 /** Bytes are just being taken in. */
 export const ARRIVING = 1 << 13;
+/** It goes, or has gone, to another owner: `detach`. */
+export const MOVED = 1 << 14;
 
 /** The bits of the receive size: the exponent over `SMALLEST_READ`. */
 export const SIZE_SHIFT = 16;

@@ -41,6 +41,27 @@ export interface Limits {
   readonly halfOpen: boolean;
 }
 
+/** The callbacks of an event loop. */
+export interface LoopCallbacks {
+  /**
+   * A connection was accepted, and nothing of it is received yet: set it up, or `close` it. Must not wait, nor read
+   * or write.
+   */
+  onPrepare?: (conn: Connection) => void;
+  /** May read, write and wait. `onRequest` is not called before it has ended. */
+  onConnect?: ConnectionCallback;
+  /**
+   * Bytes have come. Called once at a time for a connection, again while it consumes something and something is left,
+   * then when more comes. What it does not consume waits for the next call.
+   */
+  onRequest?: ConnectionCallback;
+  /**
+   * The peer has ended its stream, or the connection broke. Not called for a close of ours. May run beside `onRequest`
+   * (to cancel what that waits for), never beside `onConnect`.
+   */
+  onDisconnect?: ConnectionCallback;
+}
+
 /** What all connections of one listener, or all that were dialled alike, have in common. */
 export interface Host {
   readonly poller: Poller;

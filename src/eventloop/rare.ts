@@ -20,6 +20,9 @@ export class Rare {
   reading: Promise<void> | null = null;
   /** Of the flush that is parked. */
   sent: Promise<void> = resolvedVoid;
+  /** What still came while it was being detached, and the errno that ended that. */
+  late: Uint8Array[] = [];
+  lateFailure = 0;
   /** How much must be there before the handler is called. */
   expected = 0;
 }

@@ -3,7 +3,6 @@ import { NoProgressError } from '../io/index.ts';
 import { resolvedVoid } from '../io/resolved.ts';
 import type { LinkBuffer, LinkOwner } from '../linkbuffer/index.ts';
 import type { CallOptions } from '../net/conn.ts';
-import { ClosedError } from '../net/errors.ts';
 import type { Op } from '../poll/driver.ts';
 import { OP_FETCH } from '../poll/driver.ts';
 import { EAGAIN, FAILED_DEADLINE } from '../poll/index.ts';
@@ -21,6 +20,7 @@ import {
   LARGEST_EXPONENT,
   LARGEST_SHARED,
   LIMITED,
+  MOVED,
   NEW,
   PAUSED,
   SHUT,
@@ -61,7 +61,10 @@ export abstract class Receiving extends ConnectionBase implements LinkOwner {
 
   /** @internal */
   streamed(op: Op, result: number, offset: number): void {
-    if (this.flags & SHUT) return;
+    if (this.flags & SHUT) {
+      if (this.flags & MOVED && op !== OP_FETCH) this.cameLate(result, offset);
+      return;
+    }
     if (op === OP_FETCH) {
       this.fetch();
       return;
@@ -77,6 +80,13 @@ export abstract class Receiving extends ConnectionBase implements LinkOwner {
     this.flags &= ~ARRIVING;
     this.adapt(result);
     this.took();
+  }
+
+  /** What had been received before the stream was switched off: the next owner's. The end it sees itself. */
+  private cameLate(result: number, offset: number): void {
+    const { slab } = this.host.poller.driver;
+    if (result > 0) this.some.late.push(new Uint8Array(slab.subarray(offset, offset + result)));
+    else if (result < 0) this.some.lateFailure = -result;
   }
 
   protected fetch(): void {
@@ -208,7 +218,7 @@ export abstract class Receiving extends ConnectionBase implements LinkOwner {
 
   /** @internal LinkOwner */
   closedError(): Error {
-    return new ClosedError(this.details('read'));
+    return this.gone('read');
   }
 
   protected endReading(result: number): void {

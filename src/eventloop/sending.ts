@@ -2,7 +2,6 @@ import { checkBytes } from '../io/arguments.ts';
 import { resolvedVoid } from '../io/resolved.ts';
 import type { LinkBuffer } from '../linkbuffer/index.ts';
 import type { CallOptions } from '../net/conn.ts';
-import { ClosedError } from '../net/errors.ts';
 import { FAILED_DEADLINE } from '../poll/index.ts';
 import { now } from '../runtime/clock.ts';
 import { WriteBufferFullError } from './errors.ts';
@@ -21,7 +20,7 @@ export abstract class Sending extends Receiving implements Sender {
   }
 
   protected outgoing(): LinkBuffer {
-    if (this.flags & SHUT) throw new ClosedError(this.details('write'));
+    if (this.flags & SHUT) throw this.gone('write');
     this.output ??= takeBuffer(null);
     return this.output;
   }
@@ -33,7 +32,7 @@ export abstract class Sending extends Receiving implements Sender {
    * not called again before its answer has gone, and a failure closes the connection.
    */
   flush(): Promise<void> {
-    if (this.flags & SHUT) return refused(new ClosedError(this.details('flush')));
+    if (this.flags & SHUT) return refused(this.gone('flush'));
     const output = this.output;
     if (output === null) return this.flushChain();
     const full = output.len > this.host.limits.writeHighWater ? this.overflow(output) : null;
@@ -126,7 +125,7 @@ export abstract class Sending extends Receiving implements Sender {
   override write(p: Uint8Array, options?: CallOptions): Promise<number> {
     try {
       checkBytes(p);
-      if (this.flags & SHUT) throw new ClosedError(this.details('write'));
+      if (this.flags & SHUT) throw this.gone('write');
     } catch (error) {
       return Promise.reject(error);
     }
@@ -153,7 +152,7 @@ export abstract class Sending extends Receiving implements Sender {
   /** Writes all of `p` without waiting, or nothing of it: see TCPConn. Never past what waits to be sent. */
   tryWrite(p: Uint8Array): boolean {
     checkBytes(p);
-    if (this.flags & SHUT) throw new ClosedError(this.details('write'));
+    if (this.flags & SHUT) throw this.gone('write');
     const output = this.output;
     if (output !== null && (output.len > 0 || output.mallocLen > 0)) return false;
     this.touch();

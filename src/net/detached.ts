@@ -1,5 +1,5 @@
 import { ArgumentTypeError } from '../io/index.ts';
-import { EBADF, errnoMessage, errnoName, type Moved, threadPoller } from '../poll/index.ts';
+import { EBADF, errnoMessage, errnoName, type Moved, type Poller, threadPoller } from '../poll/index.ts';
 import { TCPAddr } from './addr.ts';
 import { OpError, UnsupportedError } from './errors.ts';
 import type { ConnSettings } from './options.ts';
@@ -35,6 +35,19 @@ export interface Detached<S = unknown> {
   readonly remote: AddressParts;
   /** @internal */
   readonly moved: Moved;
+  /**
+   * An event loop has called its `onConnect`.
+   * @internal
+   */
+  readonly connected?: boolean;
+}
+
+/** What `detach` gave, as a slot of this thread. */
+export interface TakenOver {
+  readonly poller: Poller;
+  readonly slot: number;
+  readonly source: TCPAddr | UnixAddr;
+  readonly addr: TCPAddr | UnixAddr;
 }
 
 function tcpAddr(parts: AddressParts): TCPAddr {
@@ -68,7 +81,19 @@ function unixAddr(parts: AddressParts, network: string): UnixAddr {
  * ```
  */
 export function adopt(detached: Detached): TCPConn | UnixConn {
-  const { network, moved, settings, local, remote } = Object(detached) as Detached;
+  const { poller, slot, source, addr } = takeOver(detached);
+  const { network, settings, moved } = detached;
+  const conn =
+    network === 'tcp'
+      ? new TCPConn(poller, slot, settings, source as TCPAddr)
+      : new UnixConn(poller, slot, settings, source as UnixAddr, network as 'unix' | 'unixpacket');
+  conn.arrived(addr as never, moved);
+  return conn;
+}
+
+/** The same for who makes something else of the slot. */
+export function takeOver(detached: Detached): TakenOver {
+  const { network, moved, local, remote } = Object(detached) as Detached;
   if (typeof network !== 'string' || typeof Object(moved).lease !== 'object') {
     throw new ArgumentTypeError('detached', 'what detach() gave', detached);
   }
@@ -84,10 +109,5 @@ export function adopt(detached: Detached): TCPConn | UnixConn {
     const reason = slot === -EBADF ? 'somebody else has it, or it waited for too long' : errnoMessage(-slot);
     throw new OpError(errnoName(-slot), reason, { op: 'adopt', net: network, source, addr, errno: slot });
   }
-  const conn =
-    network === 'tcp'
-      ? new TCPConn(poller, slot, settings, source as TCPAddr)
-      : new UnixConn(poller, slot, settings, source as UnixAddr, network as 'unix' | 'unixpacket');
-  conn.arrived(addr as never, moved);
-  return conn;
+  return { poller, slot, source, addr };
 }

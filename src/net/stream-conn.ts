@@ -24,7 +24,8 @@ import { splice } from './splice.ts';
 /** What a peer that has gone makes of `close`: no news for `await using`. */
 const PEER_GONE = new Set(['ECONNRESET', 'EPIPE', 'ENOTCONN', 'ETIMEDOUT']);
 
-function partsOf(addr: Addr): AddressParts {
+/** An address as it travels between threads. */
+export function partsOf(addr: Addr): AddressParts {
   if (!(addr instanceof TCPAddr)) return { path: String(addr) };
   return { host: addr.zone === '' ? addr.host : `${addr.host}%${addr.zone}`, port: addr.port };
 }

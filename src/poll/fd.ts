@@ -576,7 +576,10 @@ export class FD implements SlotOwner {
     if (failed !== 0) this.some.failed = failed;
     if (fault !== null) this.some.fault = { ...fault };
     if (outbound !== null && outbound.length > 0 && fault === null) {
-      this.poller.driver.stage(this.slot, outbound, 0, outbound.length);
+      // In pieces: from an event loop it may be more than a driver's memory takes in one.
+      for (let at = 0; at < outbound.length; at += OUTBOUND_BOUND) {
+        this.poller.driver.stage(this.slot, outbound, at, Math.min(at + OUTBOUND_BOUND, outbound.length));
+      }
     }
     const offset = sharedClockOffset(now());
     if (readDeadline !== 0) this.reading.setDeadline(readDeadline - offset);

@@ -32,7 +32,7 @@ export * from './errno.ts';
 export { type Counts, FD, type FDOwner, type SlotTaker } from './fd.ts';
 export { formatIPv4, formatIPv6, parseIP } from './ip-words.ts';
 export type { Lease } from './lease.ts';
-export type { Moved } from './moved.ts';
+export { type Moved, sharedClockOffset } from './moved.ts';
 export { Poller, type SlotOwner } from './poller.ts';
 export { type Limit, SpliceFailure, SpliceWaiter } from './splice-waiter.ts';
 export {

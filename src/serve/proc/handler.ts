@@ -61,7 +61,7 @@ function byCallbacks(
     get connections() {
       return loop.connections;
     },
-    adopt: (detached) => void (loop as unknown as { adopt(detached: Detached): unknown }).adopt(detached),
+    adopt: (detached) => void loop.adopt(detached),
     shutdown: (timeout) => loop.shutdown({ timeout }),
   };
 }
