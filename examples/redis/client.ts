@@ -112,6 +112,8 @@ export class Client {
     const { server, reply } = this;
     const parser = this.#parser;
     this.lastUsed = server.readClock();
+    // Somebody else's, if a defect has ended that one's turn early: nobody may read it.
+    reply.truncate(0);
     for (;;) {
       reply.protocol = this.protocol;
       let more = true;

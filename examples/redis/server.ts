@@ -10,7 +10,7 @@ import { Keyspace, type KeyspaceOwner } from './data/keyspace.ts';
 import { CommandError, wrongArity } from './errors.ts';
 import { ReplyWriter } from './protocol/reply-writer.ts';
 import { PubSub } from './pubsub.ts';
-import { Watches } from './transactions.ts';
+import { enqueue, Watches } from './transactions.ts';
 import type { Transport } from './transport.ts';
 
 /** Keys that are deleted in one go because their time is over, and how long until the rest. */
@@ -105,12 +105,16 @@ export class Server implements KeyspaceOwner {
     if (refusal !== null) return this.#refuse(client, refusal);
     client.lastCommand = command.name;
     if (client.transaction !== null && !command.neverQueued) {
-      client.transaction.queue.push({ command, args });
+      if (!enqueue(client.transaction, command, args))
+        return this.#refuse(client, 'ERR transaction too long');
       return client.reply.simple('QUEUED');
     }
     this.current = client;
-    this.perform(client, command, args);
-    this.current = null;
+    try {
+      this.perform(client, command, args);
+    } finally {
+      this.current = null;
+    }
     if (this.blocked.hasReady) this.#serveBlocked();
   }
 

@@ -1,6 +1,7 @@
 import type { Client } from './client.ts';
 import type { Command } from './commands/command.ts';
 import type { Keyspace } from './data/keyspace.ts';
+import { limits } from './protocol/limits.ts';
 
 export interface Queued {
   readonly command: Command;
@@ -9,8 +10,19 @@ export interface Queued {
 
 export interface Transaction {
   readonly queue: Queued[];
+  /** Bytes of all arguments. */
+  bytes: number;
   /** A command could not be queued: EXEC refuses them all. */
   broken: boolean;
+}
+
+/** False: more than one client may make the server keep. */
+export function enqueue(transaction: Transaction, command: Command, args: string[]): boolean {
+  const bytes = args.reduce((sum, arg) => sum + arg.length, transaction.bytes);
+  if (bytes > limits.request || transaction.queue.length >= limits.arguments) return false;
+  transaction.bytes = bytes;
+  transaction.queue.push({ command, args });
+  return true;
 }
 
 export interface Watched {

@@ -4,7 +4,7 @@ import { type Command, command } from './command.ts';
 
 function multi(client: Client): void {
   if (client.transaction !== null) throw new CommandError('ERR MULTI calls can not be nested');
-  client.transaction = { queue: [], broken: false };
+  client.transaction = { queue: [], bytes: 0, broken: false };
   client.reply.ok();
 }
 

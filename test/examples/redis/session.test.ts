@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { test } from 'node:test';
+import { runtime } from 'gopark/runtime';
+import { limits } from '#examples/redis/protocol/limits.js';
 import { startExample } from './lib/example.ts';
 import { encode, RawClient } from './lib/raw-client.ts';
 import { lacksTool } from './lib/real-redis.ts';
@@ -192,4 +194,46 @@ test('CLIENT LIST and KILL', async (t) => {
   assert.ok(id !== undefined, list);
   assert.equal(await one!.call('CLIENT', 'KILL', 'ID', id), ':1\r\n');
   assert.equal(await other!.reply(), null);
+});
+
+test('a transaction without end is refused before it fills the memory', async (t) => {
+  const { port } = await startExample(t);
+  const client = await RawClient.connect({ port });
+  const { request } = limits;
+  limits.request = 1000;
+  t.after(() => {
+    limits.request = request;
+    client.close();
+  });
+  assert.equal(await client.call('MULTI'), '+OK\r\n');
+  assert.equal(await client.call('SET', 'a', 'x'.repeat(900)), '+QUEUED\r\n');
+  assert.equal(await client.call('SET', 'b', 'x'.repeat(900)), '-ERR transaction too long\r\n');
+  assert.match((await client.call('EXEC'))!, /^-EXECABORT /);
+  assert.equal(await client.call('EXISTS', 'a'), ':0\r\n');
+});
+
+test('a defect ends the connection that found it; nobody sees what it had written', async (t) => {
+  const { port, server } = await startExample(t);
+  const [victim, other] = await Promise.all([0, 1].map(() => RawClient.connect({ port })));
+  t.after(() => closeAll(victim!, other!));
+  await other!.call('SET', 'a', 'secret');
+  const { onError } = runtime;
+  const errors: unknown[] = [];
+  runtime.onError = (error) => errors.push(error);
+  t.after(() => {
+    runtime.onError = onError;
+  });
+  const db = server.databases[0]!;
+  const get = db.get.bind(db);
+  t.mock.method(db, 'get', (key: string) => {
+    if (key === 'defect') throw new RangeError('on purpose');
+    return get(key);
+  });
+  assert.equal(await victim!.call('MGET', 'a', 'defect'), null);
+  assert.equal(await other!.call('PING'), '+PONG\r\n');
+  assert.equal(server.current, null);
+  assert.deepEqual(
+    errors.map((error) => (error as Error).message),
+    ['on purpose'],
+  );
 });
