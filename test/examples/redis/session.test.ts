@@ -217,11 +217,11 @@ test('a defect ends the connection that found it; nobody sees what it had writte
   const [victim, other] = await Promise.all([0, 1].map(() => RawClient.connect({ port })));
   t.after(() => closeAll(victim!, other!));
   await other!.call('SET', 'a', 'secret');
-  const { onError } = runtime;
+  const { onPanic } = runtime;
   const errors: unknown[] = [];
-  runtime.onError = (error) => errors.push(error);
+  runtime.onPanic = (error) => errors.push(error);
   t.after(() => {
-    runtime.onError = onError;
+    runtime.onPanic = onPanic;
   });
   const db = server.databases[0]!;
   const get = db.get.bind(db);
