@@ -55,7 +55,7 @@ await runMain(async () => {
     }
     const paths = makeFiles(directory, count, size);
     console.log(
-      `${machine()}\n${count} files of ${size} bytes, in the kernel's memory; ${bound} operations at a time\n`,
+      `${machine('one process, not pinned')}\n${count} files of ${size} bytes, in the kernel's memory; ${bound} operations at a time\n`,
     );
     const seconds = contenders.map((): number[] => []);
     const cpu = contenders.map((): number[] => []);

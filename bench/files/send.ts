@@ -65,7 +65,9 @@ export async function benchSend(path: string, mebibytes: number, rounds: number)
   writeFileSync(path, Buffer.alloc(mebibytes << 20, 'gopark'));
   const { sink, port } = await startSink();
   try {
-    console.log(`${machine()}\na file of ${mebibytes} MiB, in the kernel's memory, over loopback\n`);
+    console.log(
+      `${machine('one process, not pinned')}\na file of ${mebibytes} MiB, in the kernel's memory, over loopback\n`,
+    );
     const gigabytes = (mebibytes << 20) / 1e9;
     const seconds = contenders.map((): number[] => []);
     const cpu = contenders.map((): number[] => []);

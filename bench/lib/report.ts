@@ -8,12 +8,12 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
-/** The machine, for the head of a report: figures mean nothing without it. */
-export function machine(): string {
+/** The machine, for the head of a report: figures mean nothing without it. `pinning`: where its processes run. */
+export function machine(pinning: string = pinningNote): string {
   const all = cpus();
   const load = readFileSync('/proc/loadavg', 'utf8').split(' ')[0];
   const system = `${type()} ${release()}, node ${process.versions.node}`;
-  return `${all.length} x ${all[0]?.model ?? 'unknown CPU'}, ${system}; ${pinningNote}; load before: ${load}`;
+  return `${all.length} x ${all[0]?.model ?? 'unknown CPU'}, ${system}; ${pinning}; load before: ${load}`;
 }
 
 /** Prints a Markdown table, aligned for terminals: the first column to the left, figures to the right. */

@@ -4,6 +4,9 @@ import { nextTurn, spend } from '../runtime/budget.ts';
 import type { OpenFile } from './open-file.ts';
 import { filePool } from './pool.ts';
 
+/** What is read to find out whether it is all. Nobody else uses it meanwhile: nothing here waits. */
+let scratch: Uint8Array | null = null;
+
 /** The most that is copied on the event loop's own time; more is better copied by a thread beside it. */
 const LARGEST = 128 * 1024;
 
@@ -40,4 +43,13 @@ export function readCached(file: OpenFile, p: Uint8Array, from: number, position
   // tmpfs, network file systems, pipes, directories: their way is the thread's, and errors are told there.
   if (n !== -EAGAIN) file.mayBeCached = false;
   return -1;
+}
+
+/** The whole of a file that is small and in the kernel's memory, by which nobody need ask how long it is; else null. */
+export function readWholeCached(file: OpenFile): Uint8Array | null {
+  scratch ??= new Uint8Array(LARGEST);
+  const n = readCached(file, scratch, 0, 0);
+  // A file without a length, as in /proc, is not told by its memory; one that fills all of it may be longer.
+  if (n < 0 || n === scratch.length || readCached(file, scratch, n, n) !== 0) return null;
+  return scratch.slice(0, n);
 }

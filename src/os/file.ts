@@ -26,6 +26,7 @@ import { seekTarget } from '../io/seek.ts';
 import { findNative } from '../poll/drivers/epoll/native.ts';
 import { EAGAIN, ESPIPE, errnoMessage, errnoName } from '../poll/errno.ts';
 import { type FD, type FileSource, sendTo } from '../poll/index.ts';
+import { readWholeCached } from './cached-read.ts';
 import { COPY_BUFFER, copyInKernel, copyToConnection } from './copying.ts';
 import { PathError } from './errors.ts';
 import { FileInfo } from './file-info.ts';
@@ -36,7 +37,8 @@ import type { FileCallOptions } from './waiting.ts';
 import { writeFrom, writeNext } from './writing.ts';
 
 /**
- * An open file. Its operations run on a bounded number of Node's threads, the event loop never waits for a disk.
+ * An open file. Its operations run on a bounded number of Node's threads, but for reads of what the kernel has in
+ * memory; the event loop never waits for a disk.
  * Made by `open`. Go: `os.File`.
  *
  * Any number of goroutines may use one at once. `read`, `write` and `seek` share the position, one after the other,
@@ -267,6 +269,14 @@ export class File
   }
 
   // Closing
+
+  /**
+   * All of it, if it is small and needs no thread.
+   * @internal
+   */
+  readWholeCached(): Uint8Array | null {
+    return readWholeCached(this.#file);
+  }
 
   /**
    * Fails new calls and those that wait for their turn or for a thread with ClosedError. What a thread has begun is

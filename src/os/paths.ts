@@ -26,6 +26,8 @@ async function onPath<T>(op: string, path: string | URL, work: Work<T>): Promise
  */
 export async function readFile(path: string | URL): Promise<Uint8Array> {
   await using file = await open(path);
+  const all = file.readWholeCached();
+  if (all !== null) return all;
   const { size } = await file.stat();
   // What the kernel makes up while it is read, as in /proc, has no size.
   if (size === 0) return await readAll(file);

@@ -57,6 +57,27 @@ describe('reads that the kernel answers from its memory', () => {
     assert.equal(await file.seek(0, 'current'), 1000);
   });
 
+  test('readFile: a small file in memory takes two threads, to open and to close it; else all of it arrives as well', async (t) => {
+    const { readFile } = await import('gopark/os');
+    const path = join(directoryOf(t), 'f');
+    const whole = 128 * 1024;
+    for (const [length, answers, jobs] of [
+      [1000, [whole, whole], 2],
+      [1000, [600, -EAGAIN], 4],
+      [1000, [-EAGAIN], 4],
+      [0, [whole, whole], 2],
+      [whole, [whole], 4],
+      [whole + 1, [whole], 4],
+    ] as const) {
+      const bytes = pattern(length);
+      writeFileSync(path, bytes);
+      const mocked = memoryOf(t, bytes, [...answers]);
+      const { completed } = await counted(async () => sameBytes(await readFile(path), bytes));
+      assert.equal(completed, jobs, `${length} bytes, the kernel says ${answers}`);
+      mocked.mock.restore();
+    }
+  });
+
   test('what a disk has to be asked for is read by a thread, behind what was there', async (t) => {
     const file = await fileOf(t, content);
     const memory = memoryOf(t, content, [100, -EAGAIN, -EAGAIN, 200]);
