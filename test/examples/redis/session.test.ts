@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { test } from 'node:test';
+import fc from 'fast-check';
 import { runtime } from 'gopark/runtime';
 import { limits } from '#examples/redis/protocol/limits.js';
 import { startExample } from './lib/example.ts';
@@ -236,4 +237,53 @@ test('a defect ends the connection that found it; nobody sees what it had writte
     errors.map((error) => (error as Error).message),
     ['on purpose'],
   );
+});
+
+test('peers that send anything and go in any way leave nothing behind', async (t) => {
+  const { port, server } = await startExample(t);
+  const pieces = fc.constantFrom(
+    ...[
+      '*1\r\n',
+      '*3\r\n',
+      '$3\r\n',
+      '$100000\r\n',
+      'SET',
+      '\r\n',
+      '*1000000\r\n',
+      '$500000000\r\n',
+      '\0\xff',
+    ],
+    ...[
+      'MULTI\r\n',
+      'SUBSCRIBE a\r\n',
+      'PUBLISH a b\r\n',
+      'BLPOP l 0\r\n',
+      'LPUSH l x\r\n',
+      'HELLO 3\r\n',
+      'WATCH l\r\n',
+    ],
+  );
+  const life = fc.tuple(fc.array(pieces, { maxLength: 12 }), fc.constantFrom('end', 'close'));
+  for (const lives of fc.sample(fc.array(life, { minLength: 10, maxLength: 10 }), {
+    numRuns: 30,
+    seed: 11,
+  })) {
+    await Promise.all(
+      lives.map(async ([sent, how]) => {
+        const client = await RawClient.connect({ port });
+        for (const piece of sent) client.send(piece);
+        if (how === 'end') client.end();
+        else client.close();
+        await client.rest();
+      }),
+    );
+  }
+  while (server.clients.size > 0) await new Promise(setImmediate);
+  assert.deepEqual(
+    [server.blocked.size, server.pubsub.channels.size, server.databases[0]!.observed],
+    [0, 0, false],
+  );
+  const client = await RawClient.connect({ port });
+  t.after(() => client.close());
+  assert.equal(await client.call('PING'), '+PONG\r\n');
 });
