@@ -236,6 +236,7 @@ export class Session implements ParserEvents {
       isVersion10: isVersion10(this.#parser),
     });
     this.#ranges = [];
+    if (this.#request.header('host') === undefined && !this.#request.isVersion10) return this.#fail(400);
     const length = this.#request.header('content-length');
     if (length !== undefined && Number(length) > limits.body) return this.#fail(413);
     if (this.#request.header('expect')?.toLowerCase() === '100-continue') {

@@ -195,6 +195,7 @@ const refused: readonly [what: string, pieces: string[], status: number][] = [
   ['no HTTP', ['hello there\r\n\r\n'], 400],
   ['a header without a name', [`${head}: x\r\n\r\n`], 400],
   ['a value of two lines', [`${head}x-a: b\r\n c\r\n\r\n`], 400],
+  ['no host', ['GET / HTTP/1.1\r\n\r\n'], 400],
   ['two lengths', [`${head}Content-Length: 1\r\nContent-Length: 2\r\n\r\nab`], 400],
   ['a length and chunks', [`${head}Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`], 400],
   ['a length that is no number', [`${head}Content-Length: -1\r\n\r\n`], 400],
