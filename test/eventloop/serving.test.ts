@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { type Connection, EventLoop, EventLoopError } from 'gopark/eventloop';
 import { readAll } from 'gopark/io';
@@ -80,4 +83,42 @@ describe('EventLoop', { timeout: 60_000 }, () => {
       await serving;
     });
   });
+});
+
+test('a Unix listener beside a TCP listener, and the goroutine style on a third one: one process, one driver', async () => {
+  const onRequest = (conn: Connection) => {
+    conn.moveTo(conn);
+    conn.writer.flush();
+  };
+  const folder = mkdtempSync(join(tmpdir(), 'gopark-loop-'));
+  const loop = new EventLoop({ onRequest });
+  const unix = await listen('unix', join(folder, 'socket'));
+  const tcp = await listen('tcp', '127.0.0.1:0');
+  const other = await listen('tcp', '127.0.0.1:0');
+  const serving = [
+    loop.serve(unix),
+    loop.serve(tcp),
+    other.serve(async (conn) => {
+      const p = new Uint8Array(100);
+      for (let n = await conn.read(p); n !== null; n = await conn.read(p)) await conn.write(p.subarray(0, n));
+    }),
+  ];
+  const conns = [
+    await dial('unix', join(folder, 'socket')),
+    await dial('tcp', String(tcp.addr)),
+    await dial('tcp', String(other.addr)),
+  ];
+  const p = new Uint8Array(100);
+  for (let i = 0; i < 5; i++) {
+    for (const conn of conns) {
+      await conn.write(bytes(`hello ${i}`));
+      assert.equal(text(p.subarray(0, (await conn.read(p))!)), `hello ${i}`);
+    }
+  }
+  assert.equal(loop.connections, 2);
+  for (const conn of conns) await conn.close();
+  await other.close();
+  await loop.shutdown();
+  await Promise.all(serving);
+  rmSync(folder, { recursive: true });
 });
