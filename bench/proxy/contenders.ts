@@ -44,7 +44,7 @@ const module = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 async function startGopark(name: string, upstream: string, env: Record<string, string>): Promise<Running> {
   const main = module('../../../dist/cli/main.js');
   // The upstream goes away with each load. A probe for when it is back would be one of the next load's connections.
-  const args = ['proxy', '--listen', '127.0.0.1:0', '--to', upstream, '--fail-after', '1000000000'];
+  const args = ['proxy', '--listen', '127.0.0.1:0', '--to', upstream, '--fail-after', '1000000'];
   const child = new Child('server', [process.execPath, main, ...args], env);
   return { name, child, port: /:(\d+)$/.exec(await child.line())![1]! };
 }
