@@ -20,6 +20,13 @@ const vectors: Uint8Array[] = [];
 export function stageAll(fd: FD, output: LinkBuffer): boolean {
   const { driver } = fd.poller;
   if (driver.outboundLength(fd.slot) + output.len > OUTBOUND_BOUND) return false;
+  // Almost always.
+  const whole = output.whole();
+  if (whole !== null) {
+    driver.stage(fd.slot, whole, 0, whole.length);
+    output.consume(whole.length);
+    return true;
+  }
   const count = output.vectors(vectors, MOST_VECTORS);
   if (count < output.len) {
     vectors.length = 0;

@@ -45,6 +45,13 @@ export class Chain extends FillingChain {
     this.#copy(0, n, p, at);
   }
 
+  /** All that can be read, if it lies in one link. */
+  whole(): Uint8Array | null {
+    const { first } = this;
+    if (first === null || first.start === first.end || first.end - first.start !== this.length) return null;
+    return viewOf(first, first.start, first.end);
+  }
+
   /** Fills `out` with views of at most `most` links; gives how many bytes they are. */
   vectors(out: Uint8Array[], most: number, lent: boolean): number {
     let count = 0;

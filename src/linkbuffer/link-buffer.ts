@@ -136,6 +136,14 @@ export class LinkBuffer extends LinkWriting implements LinkReader, LinkWriter, L
     return this.chain.vectors(out, most, lent);
   }
 
+  /**
+   * A view of everything that can be read, where it lies in one piece; null: it does not, or there is nothing. Valid
+   * until `consume`.
+   */
+  whole(): Uint8Array | null {
+    return this.chain.whole();
+  }
+
   /** The first `n` bytes were taken by way of `vectors`: they leave. */
   consume(n: number): void {
     if (!Number.isInteger(n) || n < 0 || n > this.chain.length) {
