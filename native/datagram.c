@@ -249,6 +249,16 @@ static int configure(int fd, int family, int flags, int mode)
 	return setsockopt(fd, IPPROTO_IP, IP_RECVERR, &on, sizeof on);
 }
 
+/* A path that was made for nothing. An abstract name goes with its socket. */
+static void remove_path(const address_t *address)
+{
+	char path[PATH_SIZE + 1] = { 0 };
+	if (address->family != 1 || address->port <= 0 || address->port > PATH_SIZE || address->path[0] == 0)
+		return;
+	memcpy(path, address->path, address->port);
+	unlink(path);
+}
+
 /* openDatagram(family, flags, mode): slot. Local and remote address are in the first two outbound entries. */
 static napi_value open_datagram(napi_env env, napi_callback_info info)
 {
@@ -261,6 +271,7 @@ static napi_value open_datagram(napi_env env, napi_callback_info info)
 	if (fd < 0)
 		return number(env, -errno);
 	int error = configure(fd, family, int_at(env, values[1]), int_at(env, values[2])) < 0 ? errno : 0;
+	bool bound = false;
 	for (int end = 0; end < 2 && error == 0; end++) {
 		if (ends[end]->family == 0)
 			continue;
@@ -270,14 +281,16 @@ static napi_value open_datagram(napi_env env, napi_callback_info info)
 			error = EAFNOSUPPORT;
 		else if ((end == 0 ? bind : connect)(fd, (struct sockaddr *)&address, length) < 0)
 			error = errno;
+		else if (end == 0)
+			bound = true;
 	}
-	if (error != 0) {
+	if (error != 0)
 		close(fd);
-		return number(env, -error);
-	}
-	int32_t index = slot_open(driver, fd, F_WRITABLE | F_DATAGRAM);
+	int32_t index = error != 0 ? -error : slot_open(driver, fd, F_WRITABLE | F_DATAGRAM);
 	if (index >= 0)
 		driver->slots[index].domain = family;
+	else if (bound)
+		remove_path(ends[0]);
 	return number(env, index);
 }
 

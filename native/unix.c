@@ -53,6 +53,13 @@ static socklen_t parse_name(napi_env env, napi_value name, struct sockaddr_un *a
 	return offsetof(struct sockaddr_un, sun_path) + length + (length > 0 && !abstract ? 1 : 0);
 }
 
+/* A path that was made for nothing. An abstract name goes with its socket. */
+static void remove_path(const struct sockaddr_un *address)
+{
+	if (address->sun_path[0] != 0)
+		unlink(address->sun_path);
+}
+
 static int open_socket(bool packets)
 {
 	return socket(AF_UNIX, (packets ? SOCK_SEQPACKET : SOCK_STREAM) | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -85,11 +92,13 @@ static napi_value listen_unix(napi_env env, napi_callback_info info)
 	bool path = address.sun_path[0] != 0;
 	if ((mode >= 0 && path && chmod(address.sun_path, mode) < 0) || listen(fd, int_at(env, values[2])) < 0) {
 		int error = errno;
-		if (path)
-			unlink(address.sun_path);
+		remove_path(&address);
 		return failed(env, fd, error);
 	}
-	return number(env, slot_open(driver, fd, packets ? F_PACKETS : 0));
+	int32_t slot = slot_open(driver, fd, packets ? F_PACKETS : 0);
+	if (slot < 0)
+		remove_path(&address);
+	return number(env, slot);
 }
 
 /* connectUnix(name, packets, local): slot of a socket whose connect is under way */
@@ -97,7 +106,7 @@ static napi_value connect_unix(napi_env env, napi_callback_info info)
 {
 	napi_value values[3];
 	driver_t *driver = arguments(env, info, 3, values, NULL);
-	struct sockaddr_un address, local;
+	struct sockaddr_un address, local = { .sun_family = AF_UNIX };
 	socklen_t length = parse_name(env, values[0], &address);
 	bool packets = int_at(env, values[1]) != 0;
 	napi_valuetype type = napi_undefined;
@@ -114,9 +123,15 @@ static napi_value connect_unix(napi_env env, napi_callback_info info)
 		if (bind(fd, (struct sockaddr *)&local, size) < 0)
 			return failed(env, fd, errno);
 	}
-	if (connect(fd, (struct sockaddr *)&address, length) < 0 && errno != EINPROGRESS && errno != EINTR)
-		return failed(env, fd, errno);
-	return number(env, slot_open(driver, fd, F_CONNECTING | (packets ? F_PACKETS : 0)));
+	if (connect(fd, (struct sockaddr *)&address, length) < 0 && errno != EINPROGRESS && errno != EINTR) {
+		int error = errno;
+		remove_path(&local);
+		return failed(env, fd, error);
+	}
+	int32_t slot = slot_open(driver, fd, F_CONNECTING | (packets ? F_PACKETS : 0));
+	if (slot < 0)
+		remove_path(&local);
+	return number(env, slot);
 }
 
 /* unixName(slot, remote): the name of one end, '' for one without, or null */

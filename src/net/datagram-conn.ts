@@ -1,4 +1,4 @@
-import { checkBytes, checkCount } from '../io/arguments.ts';
+import { checkBytes } from '../io/arguments.ts';
 import { ArgumentRangeError, ArgumentTypeError } from '../io/index.ts';
 import {
   type Counts,
@@ -16,6 +16,7 @@ import type { Addr } from './addr.ts';
 import type { CallOptions } from './conn.ts';
 import { instantIn, instantOf } from './deadlines.ts';
 import { ClosedError, OpError, operationError, UnsupportedError } from './errors.ts';
+import { checkInt } from './options.ts';
 import type { ConnectedPacketConn, Datagram } from './packet-conn.ts';
 
 /** What a datagram socket was opened as. */
@@ -235,13 +236,13 @@ export abstract class DatagramConn<A extends Addr> implements ConnectedPacketCon
 
   /** Asks for a receive buffer of `size` bytes in the kernel, which may take another size. */
   setReadBuffer(size: number): void {
-    checkCount(size, 'size', 1);
+    checkInt(size, 'size', 1);
     this.setOption('readBuffer', size);
   }
 
   /** Asks for a send buffer of `size` bytes in the kernel, which may take another size. */
   setWriteBuffer(size: number): void {
-    checkCount(size, 'size', 1);
+    checkInt(size, 'size', 1);
     this.setOption('writeBuffer', size);
   }
 

@@ -1,6 +1,9 @@
 import { isIP, isIPv6 } from 'node:net';
+import { ArgumentRangeError } from '../io/index.ts';
+import { now } from '../runtime/clock.ts';
 import { abortReason } from '../runtime/failures.ts';
 import { onAbort } from '../runtime/signal.ts';
+import { type Timer, timers } from '../runtime/timers.ts';
 import type { CallOptions } from './conn.ts';
 import { AddrError, DeadlineExceededError, DialError, OpError } from './errors.ts';
 import { parsePort, splitHostPort } from './host-port.ts';
@@ -36,7 +39,10 @@ export async function dialUDP(
   const { host, port: service } = splitHostPort(address);
   const port = portOf(network, service, address);
   checkOptions(options);
-  const { localAddress, signal } = options;
+  const { localAddress, signal, timeout = Number.POSITIVE_INFINITY } = options;
+  if (typeof timeout !== 'number' || Number.isNaN(timeout)) {
+    throw new ArgumentRangeError('timeout', 'milliseconds', timeout);
+  }
   const local = localAddress === undefined ? null : localEnd(localAddress);
   const family = network === 'udp4' ? 4 : network === 'udp6' ? 6 : 0;
   if (signal?.aborted) throw abortReason(signal);
@@ -93,14 +99,15 @@ async function addresses(
   });
   if (timeout <= 0) throw late;
   const limit = new AbortController();
-  const timer = timeout === Number.POSITIVE_INFINITY ? null : setTimeout(() => limit.abort(late), timeout);
+  const timer: Timer = { when: 0, index: -1, holds: true, fire: () => limit.abort(late) };
+  if (timeout !== Number.POSITIVE_INFINITY) timers.set(timer, now() + timeout);
   const aborted = () => limit.abort(abortReason(signal!));
   if (signal !== undefined) onAbort(signal, aborted);
   try {
     const found = await resolver.lookupHost(host, { family, signal: limit.signal });
     return found.toSorted((a, b) => Number(isIPv6(a)) - Number(isIPv6(b)));
   } finally {
-    if (timer !== null) clearTimeout(timer);
+    timers.delete(timer);
     signal?.removeEventListener('abort', aborted);
   }
 }

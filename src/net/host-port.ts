@@ -1,3 +1,4 @@
+import { checkString } from '../io/arguments.ts';
 import { AddrError } from './errors.ts';
 
 /**
@@ -27,6 +28,7 @@ export function joinHostPort(host: string, port: number | string): string {
  * ```
  */
 export function splitHostPort(address: string): { host: string; port: string } {
+  checkString(address, 'the address');
   const colon = address.lastIndexOf(':');
   if (colon < 0) throw new AddrError('missing port in address', address);
   let host: string;

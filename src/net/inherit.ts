@@ -1,8 +1,7 @@
 import { isMainThread } from 'node:worker_threads';
-import { checkCount } from '../io/arguments.ts';
 import { EBADF, EINVAL, ENOTSOCK, threadPoller } from '../poll/index.ts';
 import { OpError, operationError, UnsupportedError } from './errors.ts';
-import { applyOptions, connSettings, type TCPOptions } from './options.ts';
+import { applyOptions, checkInt, connSettings, type TCPOptions } from './options.ts';
 import { TCPListener } from './tcp-listener.ts';
 import { UnixListener } from './unix-listener.ts';
 
@@ -33,7 +32,7 @@ export async function inheritListener(
   descriptor: number,
   options: TCPOptions = {},
 ): Promise<TCPListener | UnixListener> {
-  checkCount(descriptor, 'descriptor', 0);
+  checkInt(descriptor, 'descriptor', 0);
   const settings = connSettings(options);
   const poller = threadPoller();
   const { driver } = poller;

@@ -1,11 +1,11 @@
 import { chmodSync } from 'node:fs';
-import { checkCount } from '../io/arguments.ts';
 import { ArgumentRangeError } from '../io/index.ts';
 import { type Capability, type DatagramSocket, ENOTSUP, type Poller, threadPoller } from '../poll/index.ts';
 import type { Addr } from './addr.ts';
 import { bindAddress, NO_IPV6 } from './bind-address.ts';
 import { type OpDetails, OpError, operationError, UnsupportedError } from './errors.ts';
 import { splitHostPort } from './host-port.ts';
+import { checkInt } from './options.ts';
 import { portOf } from './services.ts';
 import { UDPAddr } from './udp-addr.ts';
 import { UDPConn } from './udp-conn.ts';
@@ -185,8 +185,8 @@ function needs({ driver }: Poller, capability: Capability): void {
 }
 
 export function checkOptions({ readBuffer, writeBuffer }: PacketOptions): void {
-  if (readBuffer !== undefined) checkCount(readBuffer, 'readBuffer', 1);
-  if (writeBuffer !== undefined) checkCount(writeBuffer, 'writeBuffer', 1);
+  if (readBuffer !== undefined) checkInt(readBuffer, 'readBuffer', 1);
+  if (writeBuffer !== undefined) checkInt(writeBuffer, 'writeBuffer', 1);
 }
 
 function detailsOf(op: string, net: string, local: Addr | null, remote: Addr | null): OpDetails {

@@ -1,9 +1,8 @@
-import { checkCount } from '../io/arguments.ts';
 import { ArgumentRangeError } from '../io/index.ts';
 import { type Capability, threadPoller } from '../poll/index.ts';
 import { defaultBacklog } from './backlog.ts';
 import { OpError, operationError, UnsupportedError } from './errors.ts';
-import { connSettings, type StreamOptions } from './options.ts';
+import { checkInt, connSettings, type StreamOptions } from './options.ts';
 import { UnixAddr } from './unix-addr.ts';
 import type { UnixNetwork } from './unix-conn.ts';
 import { UnixListener } from './unix-listener.ts';
@@ -45,7 +44,7 @@ export async function listenUnix(
   const { name } = addr;
   const settings = connSettings(options);
   const { backlog = defaultBacklog(), mode = -1 } = options;
-  checkCount(backlog, 'backlog', 1);
+  checkInt(backlog, 'backlog', 1);
   if (mode !== -1 && !(Number.isInteger(mode) && mode >= 0 && mode <= 0o777)) {
     throw new ArgumentRangeError('mode', 'permissions up to 0o777', mode);
   }

@@ -1,4 +1,3 @@
-import { checkCount } from '../io/arguments.ts';
 import { type ListenSocketOptions, type Poller, threadPoller } from '../poll/index.ts';
 import { abortReason } from '../runtime/failures.ts';
 import { TCPAddr } from './addr.ts';
@@ -10,6 +9,7 @@ import { isUnix, type ListenUnixOptions, listenUnix } from './listen-unix.ts';
 import {
   applyOptions,
   type ConnSettings,
+  checkInt,
   checkTCPOptions,
   connSettings,
   setOption,
@@ -91,13 +91,13 @@ export async function listen(
   const port = portOf(network, portText, address);
   const settings = connSettings(options);
   const backlog = options.backlog ?? defaultBacklog();
-  checkCount(backlog, 'backlog', 1);
+  checkInt(backlog, 'backlog', 1);
   const poller = threadPoller();
   const { driver } = poller;
   const reusePort = options.reusePort === true;
   checkTCPOptions(poller, options);
   const { fastOpen } = options;
-  if (typeof fastOpen === 'number') checkCount(fastOpen, 'fastOpen', 1);
+  if (typeof fastOpen === 'number') checkInt(fastOpen, 'fastOpen', 1);
   if (fastOpen && !driver.capabilities.has('fastOpen')) throw new UnsupportedError(driver.name, 'fastOpen');
   if (reusePort && !driver.capabilities.has('reusePort'))
     throw new UnsupportedError(driver.name, 'reusePort');

@@ -48,7 +48,18 @@ export interface TCPOptions extends StreamOptions {
   userTimeout?: number;
 }
 
+const MOST_INT = 2 ** 31 - 1;
+
+/** Of what the system takes as an int: above that it would mean another number. */
+export function checkInt(value: number, name: string, minimum: number, most: number = MOST_INT): void {
+  checkCount(value, name, minimum);
+  if (value > most) throw new ArgumentRangeError(name, `a whole number up to ${most}`, value);
+}
+
 export const DEFAULT_CLOSE_TIMEOUT = 5000;
+/** What Linux takes, in seconds, and of probes. */
+const LONGEST_KEEP_ALIVE = 32_767;
+const MOST_PROBES = 127;
 const DEFAULT_KEEP_ALIVE = { idle: 15, interval: 15, count: 9 };
 
 /** What a connection needs of its options later: shared by all connections of a listener. */
@@ -86,9 +97,9 @@ export function setKeepAlive(poller: Poller, slot: number, keepAlive: boolean | 
   if (keepAlive === false) return setOption(poller, slot, 'keepAlive', 0);
   const asked = keepAlive === true ? {} : keepAlive;
   const { idle, interval, count } = { ...DEFAULT_KEEP_ALIVE, ...asked };
-  checkCount(idle, 'keepAlive.idle', 1);
-  checkCount(interval, 'keepAlive.interval', 1);
-  checkCount(count, 'keepAlive.count', 1);
+  checkInt(idle, 'keepAlive.idle', 1, LONGEST_KEEP_ALIVE);
+  checkInt(interval, 'keepAlive.interval', 1, LONGEST_KEEP_ALIVE);
+  checkInt(count, 'keepAlive.count', 1, MOST_PROBES);
   const failed = setOption(poller, slot, 'keepAlive', 1) || setOption(poller, slot, 'keepAliveIdle', idle);
   const { driver } = poller;
   if (driver.capabilities.has('keepAliveInterval')) {

@@ -1,4 +1,4 @@
-import { checkBytes, checkCount, checkReader } from '../io/arguments.ts';
+import { checkBytes, checkReader } from '../io/arguments.ts';
 import { copyLoop } from '../io/copy.ts';
 import { ArgumentTypeError, LimitedReader, type Reader, type ReaderFrom, type Writer } from '../io/index.ts';
 import {
@@ -17,7 +17,7 @@ import type { CallOptions, Conn } from './conn.ts';
 import { instantIn, instantOf } from './deadlines.ts';
 import type { AddressParts, Detached } from './detached.ts';
 import { OpError, operationError, UnsupportedError } from './errors.ts';
-import { type ConnSettings, setOption } from './options.ts';
+import { type ConnSettings, checkInt, setOption } from './options.ts';
 import type { ConnFamily } from './slot-listener.ts';
 import { splice } from './splice.ts';
 
@@ -362,13 +362,13 @@ export abstract class StreamConn<A extends Addr = Addr> implements Conn, ReaderF
 
   /** Asks for a receive buffer of `size` bytes in the kernel, which may take another size. */
   setReadBuffer(size: number): void {
-    checkCount(size, 'size', 1);
+    checkInt(size, 'size', 1);
     this.setOption('readBuffer', size);
   }
 
   /** Asks for a send buffer of `size` bytes in the kernel, which may take another size. */
   setWriteBuffer(size: number): void {
-    checkCount(size, 'size', 1);
+    checkInt(size, 'size', 1);
     this.setOption('writeBuffer', size);
   }
 

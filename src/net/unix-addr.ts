@@ -1,3 +1,4 @@
+import { checkString } from '../io/arguments.ts';
 import { D_ADDRESS, D_FAMILY, D_PORT, LONGEST_PATH, type RawAddress } from '../poll/index.ts';
 import type { Addr } from './addr.ts';
 import { AddrError } from './errors.ts';
@@ -23,6 +24,7 @@ export class UnixAddr implements Addr {
   #raw: RawAddress | null = null;
 
   constructor(path: string, network: string) {
+    checkString(path, 'the path');
     this.path = path.startsWith('\0') ? `@${path.slice(1)}` : path;
     this.network = network;
   }

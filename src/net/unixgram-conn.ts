@@ -1,7 +1,7 @@
-import { lstatSync, unlinkSync } from 'node:fs';
 import { ArgumentTypeError } from '../io/index.ts';
 import { ADDRESS_SIZE, D_FAMILY, D_SIZE, type DatagramBlock, type RawAddress } from '../poll/index.ts';
 import { DatagramConn } from './datagram-conn.ts';
+import { OwnPath } from './own-path.ts';
 import { pathOf, UnixAddr } from './unix-addr.ts';
 
 /**
@@ -21,32 +21,34 @@ import { pathOf, UnixAddr } from './unix-addr.ts';
  * ```
  */
 export class UnixgramConn extends DatagramConn<UnixAddr> {
-  #unlink: { readonly path: string; readonly device: number; readonly inode: number } | null = null;
+  #path: OwnPath | null = null;
   #last: UnixAddr | null = null;
 
   /** @internal The path is ours: it goes with us. */
   owns(path: string): void {
-    const { dev: device, ino: inode } = lstatSync(path);
-    this.#unlink = { path, device, inode };
+    this.#path = new OwnPath(path);
   }
 
-  override close(): Promise<void> {
-    this.#unlinkPath();
-    return super.close();
+  override async close(): Promise<void> {
+    try {
+      this.#removePath();
+    } finally {
+      await super.close();
+    }
   }
 
   override closeNow(): void {
-    this.#unlinkPath();
-    super.closeNow();
+    try {
+      this.#removePath();
+    } finally {
+      super.closeNow();
+    }
   }
 
-  /** Only what is still ours: somebody may have put another file there. */
-  #unlinkPath(): void {
-    const own = this.#unlink;
-    if (own === null) return;
-    this.#unlink = null;
-    const found = lstatSync(own.path, { throwIfNoEntry: false });
-    if (found?.ino === own.inode && found.dev === own.device) unlinkSync(own.path);
+  #removePath(): void {
+    const path = this.#path;
+    this.#path = null;
+    path?.remove();
   }
 
   protected addrOf(raw: RawAddress): UnixAddr {
