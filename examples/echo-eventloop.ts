@@ -1,5 +1,5 @@
 // An echo server on the event loop: what comes goes back, large pieces without a copy.
-//   node examples/echo-eventloop.ts 127.0.0.1:7000
+//   node build/examples/echo-eventloop.js 127.0.0.1:7000
 import { EventLoop } from 'gopark/eventloop';
 import { listen } from 'gopark/net';
 
