@@ -380,6 +380,7 @@ export class Connection extends Moving implements Conn, FDOwner, Applicant {
     }
     this.beginShut();
     this.fd.closeNow();
+    this.dropOutput();
     this.step(CLOSE);
   }
 
@@ -421,13 +422,19 @@ export class Connection extends Moving implements Conn, FDOwner, Applicant {
     }
   }
 
+  /** What will never be sent, flushed or not: its blocks are free. */
+  protected dropOutput(): void {
+    this.output?.close();
+    this.output = null;
+  }
+
   protected shut(): Promise<void> {
     const output = this.output;
     this.beginShut();
     const fd = this.fd;
     const { closeTimeout } = this.host.family.settings;
     if (output === null || output.len === 0 || this.flags & BROKEN) {
-      this.output = null;
+      this.dropOutput();
       return fd.close(closeTimeout);
     }
     return this.closeBehind(output, closeTimeout);
