@@ -16,7 +16,7 @@
 
 enum { BLOCK = 64 * 1024, MESSAGE = 64, MOST = 10000, EVENTS = 256 };
 
-static bool ping, settled, is_client[2 * MOST + 64];
+static bool ping, is_client[2 * MOST + 64];
 static int64_t sent_at[2 * MOST + 64];
 static int have[2 * MOST + 64];
 static char block[4 * BLOCK];
@@ -70,8 +70,8 @@ static bool serve(int fd)
 	}
 	errno = 0;
 	ssize_t n = read(fd, block, ping ? MESSAGE : sizeof block);
-	if (n <= 0 && !(n < 0 && errno == EAGAIN) && !is_client[fd] && !settled) {
-		/* Of a client of the load before this one, which went away before the proxy had accepted it. */
+	if (n <= 0 && !(n < 0 && errno == EAGAIN) && !is_client[fd]) {
+		/* Of a client of the load before this one, gone before the proxy accepted it. Ours would end, too. */
 		close(fd);
 		return true;
 	}
@@ -130,7 +130,6 @@ int main(int argc, char **argv)
 			say(fd);
 	}
 	run_until(now_ns() + (int64_t)(settling * 1e9), listener);
-	settled = true;
 	bytes = 0;
 	memset(&latencies, 0, sizeof latencies);
 	struct cpu before = cpu_of(pid);
