@@ -276,7 +276,10 @@ export abstract class DatagramConn<A extends Addr> implements ConnectedPacketCon
 
   /** @internal */
   error(op: string, failure: Failure, counts?: Counts): OpError {
-    return operationError(failure, this.details(op), counts);
+    const { destination = null, ...known } = counts ?? {};
+    const details = this.details(op);
+    const addr = details.addr ?? (destination === null ? null : this.addrOf(destination));
+    return operationError(failure, { ...details, addr }, known);
   }
 
   /** @internal */

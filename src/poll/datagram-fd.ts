@@ -237,10 +237,11 @@ export class DatagramFD extends FD implements Keeper {
     if (signal?.aborted) return Promise.reject(abortReason(signal));
     if (this.writer.head === null) {
       const failure = this.takeWriteFailure();
-      if (failure !== FAILED_NOT) return Promise.reject(this.owner.error('write', failure));
+      if (failure !== FAILED_NOT)
+        return Promise.reject(this.owner.error('write', failure, { destination: to }));
       const result = this.sendNow(p, to);
       if (result >= 0) return settled(result);
-      if (result !== -EAGAIN) return Promise.reject(this.owner.error('write', -result));
+      if (result !== -EAGAIN) return Promise.reject(this.owner.error('write', -result, { destination: to }));
     }
     return this.#queue(new SendWaiter([{ p, length: p.length, to }], false), signal);
   }

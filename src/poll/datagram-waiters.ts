@@ -218,7 +218,9 @@ export class SendWaiter extends Waiter {
   }
 
   fail(fd: FD, failure: Failure): void {
-    this.reject(fd.owner.error('write', failure, this.#batch ? { datagramsSent: this.#sent } : {}));
+    const destination = this.#outgoing[this.#sent]?.to ?? null;
+    const counts = this.#batch ? { destination, datagramsSent: this.#sent } : { destination };
+    this.reject(fd.owner.error('write', failure, counts));
   }
 
   /** Like a write that was cut short: whoever aborts a batch must know how much of it went. */

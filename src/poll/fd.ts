@@ -3,6 +3,7 @@ import { now } from '../runtime/clock.ts';
 import { abortReason } from '../runtime/failures.ts';
 import { type Parked, park } from '../runtime/park.ts';
 import { settled, settledRead } from '../runtime/settled.ts';
+import type { RawAddress } from './datagram-driver.ts';
 import {
   OP_ACCEPT,
   OP_CLOSE,
@@ -64,6 +65,8 @@ export interface Counts {
   readonly bytesWritten?: number;
   readonly bytesUnsent?: number;
   readonly datagramsSent?: number;
+  /** Whom the datagram that failed was for, where the socket has no peer of its own. */
+  readonly destination?: RawAddress | null;
 }
 
 const CLOSED = 1 << 0;

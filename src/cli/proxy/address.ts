@@ -26,7 +26,8 @@ export function parseEndpoint(option: string, text: string): Endpoint {
   }
   try {
     const { port } = splitHostPort(text);
-    if (port !== '') return { network: 'tcp', address: text };
+    // A number, or the name of a service.
+    if (port !== '' && !(Number(port) > 65_535)) return { network: 'tcp', address: text };
   } catch {
     // Said below, in the words of the command line.
   }

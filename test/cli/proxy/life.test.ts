@@ -115,6 +115,7 @@ describe('gopark proxy: beginning and end', () => {
         /--listen: expected host:port or unix:\/path, got "nowhere"/,
       ],
       [['--listen', '127.0.0.1:0', '--to', 'unix:'], /--to: expected/],
+      [['--listen', '127.0.0.1:0', '--to', 'example.com:99999'], /--to: expected/],
       [['--listen', '127.0.0.1:0', '--to', 'a:1,weight=0'], /weight: expected a whole number of at least 1/],
       [[...good, '--drain', '5 minutes'], /--drain: expected a time like/],
       [[...good, '--dial-timeout', '0'], /--dial-timeout: expected a time like .* above 0/],

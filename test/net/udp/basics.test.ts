@@ -108,6 +108,9 @@ describe('UDP: there and back', () => {
     assert.ok(error instanceof OpError);
     assert.equal(error.code, 'EMSGSIZE');
     assert.equal(error.op, 'write');
+    // Without a peer of its own the socket names the one whom it was for. Go: OpError.Addr.
+    const unnamed = await rejection(server.send(new Uint8Array(65_508), client.localAddr));
+    assert.deepEqual([unnamed.code, String(unnamed.addr)], ['EMSGSIZE', String(client.localAddr)]);
     await client.write(text('after'));
     assert.equal((await server.receive(p))[0], 5);
   });
