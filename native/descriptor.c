@@ -21,7 +21,7 @@
 /* Flags that say in which list a slot stands; they outlive its owner. */
 enum { LIST_FLAGS = F_DIRTY | F_RETRYING };
 
-/* Takes ownership of the descriptor: on failure it is closed. */
+/* Takes ownership of the descriptor, unless it is a pipe: on failure it is closed. */
 int32_t slot_open(driver_t *driver, int fd, int32_t flags)
 {
 	int32_t index = driver->free_slot;
@@ -31,7 +31,8 @@ int32_t slot_open(driver_t *driver, int fd, int32_t flags)
 		index = driver->slots_used++;
 		driver->slots[index].generation = 1;
 	} else {
-		close(fd);
+		if (!(flags & F_PIPE))
+			close(fd);
 		return -EMFILE;
 	}
 	slot_t *slot = &driver->slots[index];
@@ -91,9 +92,10 @@ void slot_close(driver_t *driver, slot_t *slot)
 		return;
 	if (slot->flags & F_SENDING)
 		end_sending(driver, slot);
-	if (slot->flags & F_SHARED)
+	if (slot->flags & (F_SHARED | F_PIPE))
 		epoll_ctl(driver->sets[slot->set].epoll, EPOLL_CTL_DEL, slot->fd, NULL);
-	close(slot->fd); /* takes it out of the epoll set, too, where nobody else shares the description */
+	if (!(slot->flags & F_PIPE))
+		close(slot->fd); /* takes it out of the epoll set, too, where nobody else shares the description */
 	forget(driver, slot);
 }
 
@@ -310,8 +312,8 @@ static napi_value accept_now(napi_env env, napi_callback_info info)
 
 static int64_t receive_now(slot_t *slot, void *memory, size_t size)
 {
-	ssize_t count = receive_bytes(slot->fd, memory, size, 0);
-	if (count < (ssize_t)size && !(slot->flags & (F_PEER_CLOSED | F_PACKETS)))
+	ssize_t count = slot_receive(slot, memory, size);
+	if (count < (ssize_t)size && !(slot->flags & F_SHORT_MEANS_NOTHING))
 		slot->flags &= ~F_READABLE;
 	if (count < 0 && errno == EAGAIN)
 		slot->flags &= ~F_READABLE;
@@ -355,7 +357,7 @@ static napi_value peek(napi_env env, napi_callback_info info)
 	char byte;
 	if (slot == NULL)
 		return number(env, -EBADF);
-	int64_t result = outcome(receive_bytes(slot->fd, &byte, 1, MSG_PEEK));
+	int64_t result = slot->flags & F_PIPE ? pipe_peek(slot->fd) : outcome(receive_bytes(slot->fd, &byte, 1, MSG_PEEK));
 	if (result == -EAGAIN)
 		slot->flags &= ~F_READABLE;
 	return number(env, result);
@@ -375,7 +377,7 @@ static napi_value send_from(napi_env env, napi_callback_info info)
 	if (napi_get_typedarray_info(env, values[1], NULL, &length, &memory, NULL, NULL) != napi_ok || from < 0 || from > to ||
 	    (size_t)to > length)
 		return number(env, -EFAULT);
-	ssize_t count = send_bytes(slot->fd, (uint8_t *)memory + from, to - from);
+	ssize_t count = slot_send(slot, (uint8_t *)memory + from, to - from);
 	if (count < to - from)
 		slot->flags &= ~F_WRITABLE;
 	return number(env, outcome(count));

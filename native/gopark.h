@@ -92,6 +92,13 @@ extern const size_t datagram_function_count;
 extern const napi_property_descriptor unix_functions[];
 extern const size_t unix_function_count;
 
+/* pipe.c: pipes and FIFOs, which are no sockets. */
+ssize_t pipe_read(int fd, void *memory, size_t size);
+ssize_t pipe_write(int fd, const void *memory, size_t size);
+int32_t pipe_peek(int fd);
+extern const napi_property_descriptor pipe_functions[];
+extern const size_t pipe_function_count;
+
 /* tcp.c: what TCP has beside bytes. */
 int open_tcp(int family, bool multipath);
 extern const napi_property_descriptor tcp_functions[];
@@ -132,6 +139,16 @@ static inline ssize_t send_bytes(int fd, const void *memory, size_t size)
 		count = syscall(SYS_sendto, fd, memory, size, MSG_NOSIGNAL, NULL, 0);
 	} while (count < 0 && errno == EINTR);
 	return count;
+}
+
+static inline ssize_t slot_receive(const slot_t *slot, void *memory, size_t size)
+{
+	return slot->flags & F_PIPE ? pipe_read(slot->fd, memory, size) : receive_bytes(slot->fd, memory, size, 0);
+}
+
+static inline ssize_t slot_send(const slot_t *slot, const void *memory, size_t size)
+{
+	return slot->flags & F_PIPE ? pipe_write(slot->fd, memory, size) : send_bytes(slot->fd, memory, size);
 }
 
 static inline int32_t index_of(driver_t *driver, const slot_t *slot)

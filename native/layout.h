@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-enum { LAYOUT_VERSION = 15 };
+enum { LAYOUT_VERSION = 16 };
 
 /* The header. JavaScript fills in the first six before init; the rest changes all the time. */
 enum {
@@ -103,6 +103,10 @@ enum {
 	F_APART = 1 << 20,   /* of a datagram socket: the path takes no datagrams put together */
 	F_PACKETS = 1 << 13, /* messages with bounds: a short receive says nothing about what else is there */
 	F_SHARED = 1 << 14,  /* other processes have the socket, too */
+	F_PIPE = 1 << 15,    /* a pipe or FIFO: read and written, and not ours to close */
+
+	/* A pipe may have bounds that its writer has set. */
+	F_SHORT_MEANS_NOTHING = F_PEER_CLOSED | F_PACKETS | F_PIPE,
 };
 
 #endif

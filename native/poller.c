@@ -54,8 +54,8 @@ static void receive(driver_t *driver, slot_t *slot)
 		retry_later(driver, slot);
 		return;
 	}
-	ssize_t count = receive_bytes(slot->fd, driver->slab + offset, most, 0);
-	if (count < most && !(slot->flags & (F_PEER_CLOSED | F_PACKETS)))
+	ssize_t count = slot_receive(slot, driver->slab + offset, most);
+	if (count < most && !(slot->flags & F_SHORT_MEANS_NOTHING))
 		slot->flags &= ~F_READABLE;
 	if (count < 0) {
 		if (errno == EAGAIN) {
@@ -93,7 +93,7 @@ static void receive_stream(driver_t *driver, slot_t *slot)
 		retry_later(driver, slot);
 		return;
 	}
-	ssize_t count = receive_bytes(slot->fd, driver->slab + offset, most, 0);
+	ssize_t count = slot_receive(slot, driver->slab + offset, most);
 	if (count < 0 && errno == EAGAIN) {
 		slot->flags &= ~F_READABLE;
 		return;
@@ -103,7 +103,7 @@ static void receive_stream(driver_t *driver, slot_t *slot)
 		complete(driver, K_STREAMED, slot, count < 0 ? -errno : 0, offset);
 		return;
 	}
-	if (count == most || (slot->flags & (F_PEER_CLOSED | F_PACKETS)))
+	if (count == most || (slot->flags & F_SHORT_MEANS_NOTHING))
 		retry_later(driver, slot);
 	else
 		slot->flags &= ~F_READABLE;

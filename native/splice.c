@@ -1,9 +1,11 @@
 /*
  * Bytes from one descriptor to another inside the kernel. Sockets need a pipe in between: it is taken from a small
- * pool when bytes move and given back as soon as it is empty, so that nobody who waits for a peer holds one.
+ * pool when bytes move and given back as soon as it is empty, so that nobody who waits for a peer holds one. Where
+ * one of the two is a pipe itself, the bytes go straight.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -15,6 +17,7 @@ enum {
 	POOLED = 8,             /* pipes that are kept while nobody needs one */
 	STEP = 256 * 1024,      /* after so much others have their turn */
 	SMALL = 16 * 1024,      /* up to here two copies are cheaper than the way through a pipe */
+	ATTEMPTS = 3,           /* in a row that bring neither bytes nor the reason why not */
 };
 
 typedef struct {
@@ -222,6 +225,53 @@ static int32_t fill_channel(step_t *step)
 	return 0;
 }
 
+/* Why nothing goes: splice says the same of a source without bytes and of a destination without room. 0: it was news. */
+static int32_t find_obstacle(step_t *step)
+{
+	struct pollfd ends[2] = {
+		{ .fd = step->from->fd, .events = POLLIN },
+		{ .fd = step->to->fd, .events = POLLOUT },
+	};
+	int count;
+	do {
+		count = poll(ends, 2, 0);
+	} while (count < 0 && errno == EINTR);
+	if (count < 0)
+		return failed(step, SPLICE_TO_FAILED, errno);
+	/* poll itself asked the destination to tell when it has room, should it have none. */
+	if (ends[0].revents == 0)
+		return empty(step);
+	return ends[1].revents == 0 ? full(step) : 0;
+}
+
+/* Much, and one of the two is a pipe: nothing is ever held in between. */
+static int32_t go_straight(step_t *step)
+{
+	guard(step);
+	for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+		ssize_t count = splice_bytes(step->from->fd, step->to->fd, step->most < STEP ? step->most : STEP);
+		if (count == 0)
+			return SPLICE_END;
+		if (count > 0) {
+			step->bulk = count >= SMALL;
+			step->taken += count;
+			step->sent += count;
+			step->most -= count;
+			return 0;
+		}
+		if (errno == EINVAL)
+			return SPLICE_CANNOT;
+		if (errno != EAGAIN)
+			/* Out of a pipe nothing fails, and into one only what nobody reads. */
+			return failed(step, step->from->flags & F_PIPE || errno == EPIPE ? SPLICE_TO_FAILED : SPLICE_FROM_FAILED,
+				      errno);
+		int32_t outcome = find_obstacle(step);
+		if (outcome != 0)
+			return outcome;
+	}
+	return SPLICE_MORE;
+}
+
 /* A little: received into our memory and sent from there. */
 static int32_t pass_on(step_t *step)
 {
@@ -229,16 +279,16 @@ static int32_t pass_on(step_t *step)
 	int32_t size = step->driver->header[H_MAX_RECV] < SMALL ? step->driver->header[H_MAX_RECV] : SMALL;
 	if (size > step->most)
 		size = (int32_t)step->most;
-	ssize_t count = receive_bytes(step->from->fd, memory, size, 0);
+	ssize_t count = slot_receive(step->from, memory, size);
 	if (count < 0)
 		return errno == EAGAIN ? empty(step) : failed(step, SPLICE_FROM_FAILED, errno);
 	if (count == 0)
 		return SPLICE_END;
-	bool drained = count < size && !(step->from->flags & F_PEER_CLOSED);
+	bool drained = count < size && !(step->from->flags & F_SHORT_MEANS_NOTHING);
 	step->taken += count;
 	step->most -= count;
 	step->bulk = count == size;
-	ssize_t sent = send_bytes(step->to->fd, memory, count);
+	ssize_t sent = slot_send(step->to, memory, count);
 	if (sent < 0 && errno != EAGAIN) {
 		step->left_to = count;
 		return failed(step, SPLICE_TO_FAILED, errno);
@@ -265,7 +315,9 @@ static int32_t run(step_t *step)
 			return outcome;
 		if (step->most <= 0 || step->taken >= STEP)
 			return SPLICE_MORE;
-		if (step->bulk)
+		if (step->bulk && (step->from->flags | step->to->flags) & F_PIPE)
+			outcome = go_straight(step);
+		else if (step->bulk)
 			outcome = fill_channel(step);
 		else
 			outcome = pass_on(step);

@@ -3,6 +3,7 @@ import { CopyError, type LimitedReader, type Reader, type Writer } from '../io/i
 import type { FD } from '../poll/index.ts';
 import { copyRange, type Side } from './copy-range.ts';
 import type { OpenFile } from './open-file.ts';
+import { copyFromPipe, pipeBehind } from './pipe-copy.ts';
 import { FileTransfer } from './send-file.ts';
 
 /** A thread is asked for so many bytes at a time: the way there and back costs as much as 64 KiB. */
@@ -18,7 +19,11 @@ export async function copyToConnection(
 ): Promise<number> {
   const transfer = new FileTransfer(fd, sideOf(file, 'read'), limited);
   if (await runTransfer(file, transfer)) return transfer.sent;
-  return copyMore(transfer.sent, copyLoop(w, limited ?? reader, new Uint8Array(COPY_BUFFER)));
+  const loop = () => copyLoop(w, limited ?? reader, new Uint8Array(COPY_BUFFER));
+  // A pipe gives nothing to the thread that would have sent a file.
+  const pipe = transfer.sent === 0 ? await pipeBehind(file, 'read') : null;
+  if (pipe !== null) return copyFromPipe(pipe, fd, limited, loop);
+  return copyMore(transfer.sent, loop());
 }
 
 /** Nobody else moves the position meanwhile. */

@@ -1,8 +1,9 @@
 import { constants, openSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { isatty, ReadStream } from 'node:tty';
+import { EBADF, errnoMessage, errnoName } from '../poll/errno.ts';
 import { abortReason } from '../runtime/failures.ts';
-import { aborted, ClosedError, type PathDetails, pathError } from './errors.ts';
+import { aborted, ClosedError, type PathDetails, PathError, pathError } from './errors.ts';
 import { Lock } from './lock.ts';
 import { FileWait } from './waiting.ts';
 
@@ -41,6 +42,9 @@ export class DescriptorStream {
   readonly #reading = new Lock();
   readonly #writing = new Lock();
   readonly #readers = new Set<EventWait>();
+  /** Of the wrong end Node's stream says nothing, or something of its own. */
+  readonly #readable: boolean;
+  readonly #writable: boolean;
   #ended = false;
   #failure: Error | null = null;
   #closed = false;
@@ -51,6 +55,8 @@ export class DescriptorStream {
     this.#path = path;
     const readable = access !== constants.O_WRONLY;
     const writable = access !== constants.O_RDONLY;
+    this.#readable = readable;
+    this.#writable = writable;
     // Not a WriteStream: that would block on a terminal that somebody has stopped. This one can write, too.
     if (isatty(fd)) this.#stream = new ReadStream(fd, { allowHalfOpen: true });
     else this.#stream = new Socket({ fd, readable, writable, allowHalfOpen: true });
@@ -94,6 +100,7 @@ export class DescriptorStream {
         }
         if (this.#closed) throw new ClosedError(this.#details('read'));
         if (this.#failure !== null) throw pathError(this.#failure, this.#details('read'));
+        if (!this.#readable) throw wrongEnd(this.#details('read'));
         if (this.#ended) return null;
         await this.#event(signal);
       }
@@ -123,6 +130,7 @@ export class DescriptorStream {
       while (bytesWritten < p.length) {
         if (this.#closed) throw new ClosedError({ ...this.#details('write'), bytesWritten });
         if (signal?.aborted) throw aborted(abortReason(signal), { ...this.#details('write'), bytesWritten });
+        if (!this.#writable) throw wrongEnd({ ...this.#details('write'), bytesWritten });
         const piece = p.subarray(bytesWritten, bytesWritten + PIECE);
         await this.#writePiece(piece, bytesWritten);
         bytesWritten += piece.length;
@@ -161,6 +169,14 @@ export class DescriptorStream {
   #details(op: string): PathDetails {
     return { op, path: this.#path };
   }
+}
+
+function wrongEnd(details: PathDetails): PathError {
+  return new PathError(errnoName(EBADF), errnoMessage(EBADF), {
+    ...details,
+    errno: -EBADF,
+    syscall: details.op,
+  });
 }
 
 /**

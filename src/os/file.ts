@@ -32,6 +32,7 @@ import { PathError } from './errors.ts';
 import { FileInfo } from './file-info.ts';
 import { OpenFile } from './open-file.ts';
 import { checkMode } from './open-flags.ts';
+import { copyFromPipe, pipeBehind } from './pipe-copy.ts';
 import { readFrom, readNext } from './reading.ts';
 import type { FileCallOptions } from './waiting.ts';
 import { writeFrom, writeNext } from './writing.ts';
@@ -172,9 +173,20 @@ export class File
     } catch (error) {
       return Promise.reject(error);
     }
-    if (r instanceof File) return this.#copyFrom(r, null);
-    if (r instanceof LimitedReader && r.source instanceof File) return this.#copyFrom(r.source, r);
-    return copyLoop(this, r);
+    const limited = r instanceof LimitedReader ? r : null;
+    const source = (limited?.source ?? r) as Reader & Partial<FileSource>;
+    if (source instanceof File) return this.#copyFrom(source, limited);
+    return source[sendTo] === undefined ? copyLoop(this, r) : this.#copyFromConnection(r, source, limited);
+  }
+
+  /** Into a pipe: inside the kernel as far as that goes. */
+  async #copyFromConnection(
+    r: Reader,
+    source: Partial<FileSource>,
+    limited: LimitedReader | null,
+  ): Promise<number> {
+    const pipe = await pipeBehind(this.#file, 'write');
+    return pipe === null ? copyLoop(this, r) : source[sendTo]!(this, pipe.fd, limited);
   }
 
   /** File to file: inside the kernel as far as that goes, and some file systems only share the blocks. */
@@ -182,11 +194,13 @@ export class File
     const limit = limited?.remaining ?? Number.POSITIVE_INFINITY;
     const copied = await copyInKernel(this.#file, source.#file, limit);
     if (limited !== null) limited.remaining -= copied;
+    const loop = () =>
+      copyLoop(this, limited ?? { read: (p) => source.read(p) }, new Uint8Array(COPY_BUFFER));
+    const from = copied === 0 ? await pipeBehind(source.#file, 'read') : null;
+    const to = from === null || source === this ? null : await pipeBehind(this.#file, 'write');
+    if (from !== null && to !== null) return copyFromPipe(from, to.fd, limited, loop);
     // What the kernel cannot copy, and the end.
-    return copyMore(
-      copied,
-      copyLoop(this, limited ?? { read: (p) => source.read(p) }, new Uint8Array(COPY_BUFFER)),
-    );
+    return copyMore(copied, loop());
   }
 
   // Position, size, durability
@@ -201,7 +215,7 @@ export class File
     }
     await this.#file.lock.take('seek', this.path, undefined);
     try {
-      await this.#file.lookForSeek();
+      await this.#file.lookForStream('seek');
       if (this.#file.stream !== null)
         throw new PathError('ESPIPE', errnoMessage(ESPIPE), this.#file.details('seek'));
       const current = whence === 'current' ? await this.#file.current('seek') : 0;

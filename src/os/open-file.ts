@@ -4,8 +4,12 @@ import { park } from '../runtime/park.ts';
 import { DescriptorStream, reopen } from './descriptor-stream.ts';
 import { aborted, ClosedError, type PathDetails, PathError, pathError } from './errors.ts';
 import { Lock } from './lock.ts';
+import { PipeStream } from './pipe-stream.ts';
 import { filePool, type PoolOptions, type PoolUser, type Work } from './pool.ts';
 import type { FileTransfer } from './send-file.ts';
+
+/** A file without a position: on our own poller, or on Node's. */
+export type Stream = PipeStream | DescriptorStream;
 
 /** How much of a call went before it failed. */
 export type Counts = { bytesRead?: number; bytesWritten?: number };
@@ -23,7 +27,7 @@ export class OpenFile {
   /** Who has it uses the position. */
   readonly lock = new Lock();
   /** It has no position: a pipe, a FIFO, a terminal, a socket. */
-  stream: DescriptorStream | null = null;
+  stream: Stream | null = null;
   #streamIsInherited = false;
   /** Whether it is known if it is one. */
   #isKnown = false;
@@ -47,9 +51,9 @@ export class OpenFile {
   // What it is
 
   /** A file without a position, as the kernel's answer shows: a pipe, a terminal. */
-  streamAfter(error: unknown): DescriptorStream | null {
+  streamAfter(error: unknown): Stream | null {
     if (!isNoPosition(error) || this.#closing !== null) return null;
-    this.stream ??= new DescriptorStream(this.fd, this.path, this.#access);
+    this.stream ??= this.#streamOver(this.fd);
     return this.stream;
   }
 
@@ -67,17 +71,34 @@ export class OpenFile {
     if (!stats.isFIFO() && !stats.isSocket() && !isatty(fd)) return;
     const own = reopen(fd, this.#access);
     this.#streamIsInherited = own === null;
-    this.stream = new DescriptorStream(own ?? fd, path, this.#access);
+    this.stream = own === null ? new DescriptorStream(fd, path, this.#access) : this.#streamOver(own);
   }
 
   /** What has no position must not seem to have one. */
-  async lookForSeek(): Promise<void> {
-    if (this.#isKnown) return;
-    const stats = await this.run<fs.Stats>('seek', (callback) => fs.fstat(this.fd, callback));
+  async lookForStream(op: string): Promise<void> {
+    if (this.#isKnown || this.stream !== null) return;
+    const stats = await this.run<fs.Stats>(op, (callback) => fs.fstat(this.fd, callback));
+    this.mustBeOpen(op);
     this.#isKnown = true;
     if (stats.isFIFO() || stats.isSocket() || (stats.isCharacterDevice() && isatty(this.fd))) {
-      this.stream ??= new DescriptorStream(this.fd, this.path, this.#access);
+      this.stream ??= this.#streamOver(this.fd);
     }
+  }
+
+  /** Of a descriptor that does not block and is ours alone. */
+  #streamOver(fd: number): Stream {
+    return PipeStream.over(fd, this.path, this.#access) ?? new DescriptorStream(fd, this.path, this.#access);
+  }
+
+  /** The pipe that it is, for a copy; null: no pipe, or not one of our poller's. */
+  async pipe(op: 'read' | 'write'): Promise<PipeStream | null> {
+    this.mustBeOpen(op);
+    if (!PipeStream.possible) return null;
+    // Only the call itself finds the right words for that.
+    if (this.#access === (op === 'read' ? constants.O_WRONLY : constants.O_RDONLY)) return null;
+    if (this.inherited) this.lookAtInherited(op);
+    else await this.lookForStream(op);
+    return this.stream instanceof PipeStream ? this.stream : null;
   }
 
   async current(op: string): Promise<number> {

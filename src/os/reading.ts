@@ -1,8 +1,7 @@
 import fs from 'node:fs';
 import { resolvedCount, resolvedNull } from '../io/resolved.ts';
 import { readCached } from './cached-read.ts';
-import type { DescriptorStream } from './descriptor-stream.ts';
-import type { OpenFile } from './open-file.ts';
+import type { OpenFile, Stream } from './open-file.ts';
 import { LARGEST_PIECE, type Work } from './pool.ts';
 
 /** The most bytes that one operation holds a thread for where they go through memory of the pool's. */
@@ -31,7 +30,7 @@ async function readInTurn(
   signal: AbortSignal | undefined,
 ): Promise<number | null> {
   await file.lock.take('read', file.path, signal);
-  let stream: DescriptorStream | null;
+  let stream: Stream | null;
   try {
     if (file.inherited) file.lookAtInherited('read');
     stream = file.stream;

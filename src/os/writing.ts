@@ -1,7 +1,6 @@
 import fs from 'node:fs';
-import type { DescriptorStream } from './descriptor-stream.ts';
 import { PathError } from './errors.ts';
-import type { OpenFile } from './open-file.ts';
+import type { OpenFile, Stream } from './open-file.ts';
 import { LARGEST_PIECE, type Work } from './pool.ts';
 
 /** Writes while nobody else uses the position, and moves it by what was written. */
@@ -33,7 +32,7 @@ export async function writeNext(
 }
 
 async function writeToStream(
-  stream: DescriptorStream,
+  stream: Stream,
   buffers: readonly Uint8Array[],
   before: number,
   signal: AbortSignal | undefined,

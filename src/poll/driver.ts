@@ -178,6 +178,14 @@ export interface Driver {
    */
   inherit?(descriptor: number): number;
 
+  /**
+   * With the capability 'pipes': waits for a pipe or FIFO from now on, which must not block: a slot, or a negated
+   * errno. The descriptor stays the caller's, to be closed when the slot's `close` has completed, and not before. Bytes
+   * go by `trySend` and `trySplice` only; nothing may be staged. A FIFO that nobody has
+   * opened to write yet has neither bytes nor an end.
+   */
+  borrowPipe?(descriptor: number): number;
+
   hold(): void;
   release(): void;
 }
@@ -247,6 +255,8 @@ export type Capability =
   | 'sendFile'
   /** Bytes go from one connection to another inside the kernel: there are `trySplice` and `endSplice`. */
   | 'splice'
+  /** Pipes and FIFOs have slots: there is `borrowPipe`. */
+  | 'pipes'
   /** There is `datagrams`. */
   | 'datagrams'
   /** Datagrams go in the call itself, several in one system call: `trySend` and `trySendBatch` of `datagrams` work. */

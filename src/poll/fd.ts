@@ -86,6 +86,8 @@ const DESTROYED = 1 << 6;
 const PACKETS = 1 << 8;
 /** Closed for us because it was detached. */
 const MOVED = 1 << 9;
+/** A pipe: nothing is staged, each write goes to the kernel itself. */
+const UNSTAGED = 1 << 10;
 /** What stays true in another thread. */
 const TRAVELLING = READ_SHUT | WRITE_SHUT | RESET | STRICT | DISCARD | PACKETS;
 
@@ -173,6 +175,15 @@ export class FD implements SlotOwner {
 
   setPackets(): void {
     this.#flags |= PACKETS;
+  }
+
+  /** Whether writes go straight to the kernel, however small. */
+  get unstaged(): boolean {
+    return (this.#flags & UNSTAGED) !== 0;
+  }
+
+  setUnstaged(): void {
+    this.#flags |= UNSTAGED;
   }
 
   setDiscard(on: boolean): void {
@@ -468,7 +479,7 @@ export class FD implements SlotOwner {
   private stageNow(p: Uint8Array): boolean {
     const { driver } = this.poller;
     const length = p.length;
-    if (length >= DIRECT_SIZE || this.#flags & (STRICT | PACKETS)) return false;
+    if (length >= DIRECT_SIZE || this.#flags & (STRICT | PACKETS | UNSTAGED)) return false;
     if (driver.outboundLength(this.slot) + length > OUTBOUND_BOUND) return false;
     if (length > 0) driver.stage(this.slot, p, 0, length);
     return true;

@@ -47,7 +47,8 @@ export class IOWait implements WaitRecord {
     Error.stackTraceLimit = stackTraceLimit;
     const ends = [error.source, error.addr].filter((end) => end !== undefined && end !== null).map(String);
     const queue = this.#place === 0 ? '' : ` (behind ${this.#place} others)`;
-    return `${this.#waiter.operation} ${error.net ?? ''} ${ends.join('->')}${queue}`;
+    const where = error.path ?? `${error.net ?? ''} ${ends.join('->')}`;
+    return `${this.#waiter.operation} ${where}${queue}`;
   }
 }
 
@@ -55,4 +56,6 @@ interface Addressed {
   readonly net: string;
   readonly source: unknown;
   readonly addr: unknown;
+  /** Of a pipe. */
+  readonly path: string;
 }

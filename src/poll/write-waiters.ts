@@ -23,7 +23,8 @@ export class WriteWaiter extends Waiter {
     super();
     this.#p = p;
     this.#length = p.length;
-    this.#direct = fd.packets || (p.length >= DIRECT_SIZE && fd.poller.driver.capabilities.has('direct'));
+    this.#direct =
+      fd.packets || fd.unstaged || (p.length >= DIRECT_SIZE && fd.poller.driver.capabilities.has('direct'));
     this.#strict = fd.strict;
   }
 

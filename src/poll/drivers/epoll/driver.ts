@@ -121,6 +121,7 @@ export class EpollDriver implements Driver {
     'closeRead',
     'sendFile',
     'splice',
+    'pipes',
     'datagrams',
     'datagramBatch',
     'unixgram',
@@ -206,6 +207,10 @@ export class EpollDriver implements Driver {
     const slot = this.#native.adoptListener(descriptor);
     if (slot >= 0) this.#post(OP_LISTEN, slot, 0);
     return slot;
+  }
+
+  borrowPipe(descriptor: number): number {
+    return this.#native.borrowPipe(descriptor);
   }
 
   get leases(): EpollLeases {

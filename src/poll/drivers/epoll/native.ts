@@ -30,6 +30,8 @@ export interface Native {
   splice(from: number, to: number, channel: number, most: number, bulk: number): number;
   endSplice(channel: number): void;
   trimPipes(): void;
+  /** The descriptor stays the caller's: see `Driver.borrowPipe`. */
+  borrowPipe(descriptor: number): number;
   sendVector(slot: number, buffers: readonly Uint8Array[], first: number, from: number): number;
   flushSlot(slot: number): number;
   shutdown(slot: number, how: number): number;
