@@ -1,5 +1,5 @@
 // `npm run bench:files`: many log files, each read by a goroutine of its own, beside fs.promises with the same bound.
-// With --send MEBIBYTES: one file to a connection.
+// With --send MEBIBYTES: one file to a connection. With --pipe MEBIBYTES: stdin to a connection, and back.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +8,7 @@ import { filePoolStats } from 'gopark/os';
 import { numberIn, runMain } from '../lib/options.ts';
 import { machine, median, printTable } from '../lib/report.ts';
 import { contenders } from './contenders.ts';
+import { benchPipe } from './pipe.ts';
 import { benchSend } from './send.ts';
 
 /** Threads of this process; NaN where the system does not say. */
@@ -40,6 +41,7 @@ await runMain(async () => {
       files: { type: 'string', default: '2000' },
       size: { type: 'string', default: '65536' },
       send: { type: 'string' },
+      pipe: { type: 'string' },
       rounds: { type: 'string', default: '7' },
     },
   });
@@ -51,6 +53,10 @@ await runMain(async () => {
     if (values.send !== undefined) {
       const mebibytes = numberIn(values.send, 'send');
       await benchSend(join(directory, 'file'), mebibytes, numberIn(values.rounds, 'rounds'));
+      return;
+    }
+    if (values.pipe !== undefined) {
+      await benchPipe(numberIn(values.pipe, 'pipe'), numberIn(values.rounds, 'rounds'));
       return;
     }
     const paths = makeFiles(directory, count, size);

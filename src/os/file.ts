@@ -102,7 +102,7 @@ export class File
 
   /**
    * Writes all that is left of the file to `w`, from the position on, and resolves how many bytes: what `copy` uses.
-   * Rejects with CopyError.
+   * To a connection inside the kernel as far as that goes, also out of a pipe. Rejects with CopyError.
    */
   writeTo(w: Writer): Promise<number> {
     try {
@@ -166,7 +166,10 @@ export class File
     return writeFrom(this.#file, 'writeAt', [p], p.length, offset, options?.signal);
   }
 
-  /** Reads `r` to its end and writes all of it: what `copy` uses. Rejects with CopyError. */
+  /**
+   * Reads `r` to its end and writes all of it: what `copy` uses. From a file, and from a connection into a pipe, inside
+   * the kernel as far as that goes. Rejects with CopyError.
+   */
   readFrom(r: Reader): Promise<number> {
     try {
       checkReader(r, 'r');

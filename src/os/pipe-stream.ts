@@ -12,6 +12,7 @@ import {
   type FDOwner,
   threadPoller,
 } from '../poll/index.ts';
+import { settled } from '../runtime/settled.ts';
 import { aborted, ClosedError, PathError, pathError } from './errors.ts';
 import { filePool } from './pool.ts';
 
@@ -59,8 +60,9 @@ export class PipeStream implements FDOwner {
     return n;
   }
 
-  write(p: Uint8Array, signal: AbortSignal | undefined): Promise<number> {
-    return this.fd.write(p, signal);
+  async write(p: Uint8Array, signal: AbortSignal | undefined): Promise<number> {
+    // Who writes to a reader that keeps up lets the others have their turn.
+    return settled(await this.fd.write(p, signal));
   }
 
   get ended(): boolean {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { constants, createWriteStream } from 'node:fs';
+import { closeSync, constants, createWriteStream, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -9,7 +9,7 @@ import { CopyError, copy, copyN, LimitedReader } from 'gopark/io';
 import { DeadlineExceededError, listen, type StreamConn, type TCPConn } from 'gopark/net';
 import { ClosedError, type File, open, PathError } from 'gopark/os';
 import type { Driver } from '#dist/poll/driver.js';
-import { threadPoller } from '#dist/poll/index.js';
+import { EINVAL, threadPoller } from '#dist/poll/index.js';
 import { concat, pattern, sameBytes, text } from '../lib/bytes.ts';
 import { openDescriptors } from '../lib/descriptors.ts';
 import { needs } from '../lib/needs.ts';
@@ -252,6 +252,18 @@ describe('a pipe and a connection', { skip: noFifo }, () => {
       assert.ok(into.cause instanceof PathError && into.cause.code === 'EBADF', String(into.cause));
       assert.equal(into.bytesCopied, 0);
     });
+  });
+
+  test('a driver leaves alone what is no pipe, or would block', needs('pipes'), (t) => {
+    const path = join(directoryOf(t), 'fifo');
+    assert.equal(spawnSync('mkfifo', [path]).status, 0);
+    const { driver } = threadPoller();
+    const descriptors = [openSync(path, constants.O_RDWR), openSync(join(root, 'package.json'), 'r')];
+    for (const descriptor of descriptors) {
+      assert.equal(driver.borrowPipe!(descriptor), -EINVAL);
+      closeSync(descriptor);
+    }
+    assert.ok(driver.borrowPipe!(descriptors[0]!) < 0);
   });
 
   test('descriptors are back afterwards', async (t) => {
