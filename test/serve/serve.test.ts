@@ -79,6 +79,20 @@ describe('serve', { timeout: 110_000, ...needs('leases', 'reusePort') }, () => {
     });
   }
 
+  for (const distribute of ['reuseport', 'handoff'] as const) {
+    test(`${distribute}: the event loop's callbacks`, async (t) => {
+      const handler = new URL('./handlers/loop.js', import.meta.url);
+      const server = await started(t, { distribute, handler });
+      const clients = await Promise.all(Array.from({ length: 20 }, () => Client.at(server.addr)));
+      const seen = new Set(await Promise.all(clients.map((client) => client.line())));
+      if (distribute === 'handoff') assert.deepEqual([...seen].sort(), ['P 0', 'P 1']);
+      for (const [i, client] of clients.entries()) assert.equal(await client.ask(`hello ${i}`), `hello ${i}`);
+      const ending = server.shutdown();
+      for (const client of clients) assert.equal(await client.line(), null, 'who is idle is closed');
+      assert.equal(await ending, 0);
+    });
+  }
+
   test('a P that dies: its connections end, the others live on, and it comes back', async (t) => {
     const crashes: Crash[] = [];
     const server = await started(t, { distribute: 'handoff', onCrash: (crash) => void crashes.push(crash) });

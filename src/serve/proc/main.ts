@@ -1,5 +1,6 @@
 // A P: the module that each of the worker threads of `serve` runs.
 import { parentPort, workerData } from 'node:worker_threads';
+import { EventLoopError } from '../../eventloop/index.ts';
 import {
   type Addr,
   type Listener,
@@ -65,8 +66,8 @@ async function main(): Promise<void> {
       try {
         handling.adopt(order.detached);
       } catch (error) {
-        // No room here: it is still nobody's.
-        if (!(error instanceof OpError)) throw error;
+        // No room here, or no time left: it is still nobody's.
+        if (!(error instanceof OpError || error instanceof EventLoopError)) throw error;
         report({ kind: 'refused', detached: order.detached });
       }
       return;
