@@ -79,6 +79,9 @@ export abstract class ConnectionBase extends LinkFaces {
     this.some.reason ??= error;
   }
 
+  /** The event loop closes the connection for this: `runtime.onError` is told, once. */
+  protected abstract condemn(error: unknown): void;
+
   /** @internal Something happens here: the idle time begins anew. */
   touch(): void {
     const { idleTimeout } = this.host.limits;

@@ -25,7 +25,7 @@ import {
   TOLD,
 } from './flags.ts';
 import { FlushWaiter } from './flush-waiter.ts';
-import { HandlerGoroutine, reportCallback } from './goroutine.ts';
+import { HandlerGoroutine, isThenable, reportCallback } from './goroutine.ts';
 import type { ConnectionCallback } from './host.ts';
 import { Moving } from './moving.ts';
 import type { Applicant } from './pool.ts';
@@ -101,10 +101,26 @@ export class Connection extends Moving implements Conn, FDOwner, Applicant {
     this.touch();
     if (onConnect === null) {
       this.step(this.verdict(0));
-      return;
+    } else if (this.host.connectWaits && handlers.full) {
+      this.some.onConnect = onConnect;
+      this.flags |= QUEUED;
+      handlers.enqueue(this);
+    } else {
+      this.connected(onConnect);
     }
+  }
+
+  protected connected(onConnect: ConnectionCallback): void {
     const ended = this.run(onConnect);
     if (ended !== GOES_ON) this.step(ended);
+  }
+
+  /** Whether `onConnect` was still to be called; it never will be. */
+  protected cancelConnect(): boolean {
+    const rare = this.rare;
+    if (rare === null || rare.onConnect === null) return false;
+    rare.onConnect = null;
+    return true;
   }
 
   /**
@@ -154,7 +170,11 @@ export class Connection extends Moving implements Conn, FDOwner, Applicant {
 
   /** Something has changed that may be worth a call, or the end. */
   protected kick(): void {
-    if (this.phase !== IDLE) return;
+    if (this.phase !== IDLE) {
+      // Nobody is left to connect.
+      if (this.phase === OPENING && this.flags & BROKEN && this.cancelConnect()) this.step(ENDED_OVER);
+      return;
+    }
     const outlook = this.outlook();
     if (outlook !== REST) this.step(outlook);
   }
@@ -165,15 +185,20 @@ export class Connection extends Moving implements Conn, FDOwner, Applicant {
 
   protected call(): Event | typeof GOES_ON {
     this.flags &= ~NEW;
-    if (this.rare !== null) this.rare.expected = 0;
+    if (this.rare !== null) {
+      this.rare.expected = 0;
+      this.rare.allowed = 0;
+    }
     return this.run(this.handler()!);
   }
 
   protected run(callback: ConnectionCallback): Event | typeof GOES_ON {
     const host = this.host;
     const unread = this.len;
+    const connecting = this.phase === OPENING;
     // Known before it is called only where it is likely to wait: others cost none.
-    let goroutine = host.waits ? new HandlerGoroutine(callback, this, unread) : null;
+    const waits = connecting ? host.connectWaits : host.waits;
+    let goroutine = waits ? new HandlerGoroutine(callback, this, unread) : null;
     let result: unknown;
     if (goroutine !== null) setRunning(goroutine);
     try {
@@ -181,14 +206,13 @@ export class Connection extends Moving implements Conn, FDOwner, Applicant {
     } catch (error) {
       if (goroutine !== null) setRunning(null);
       this.failed(error);
-      reportCallback(error, callback, this);
+      if (!this.hasTold(error)) reportCallback(error, callback, this);
       return FAILED;
     }
     if (goroutine !== null) setRunning(null);
-    if (result === undefined || typeof (result as Promise<void>)?.then !== 'function') {
-      return this.verdict(unread);
-    }
-    host.waits = true;
+    if (!isThenable(result)) return this.verdict(unread);
+    if (connecting) host.connectWaits = true;
+    else host.waits = true;
     goroutine ??= new HandlerGoroutine(callback, this, unread);
     goroutine.goOn(result instanceof Promise ? result : Promise.resolve(result));
     return GOES_ON;
@@ -208,6 +232,8 @@ export class Connection extends Moving implements Conn, FDOwner, Applicant {
     const input = this.input;
     if (input !== null) {
       input.release();
+      // What `expect` asked for while memory was lent.
+      if (this.flags & FULL && this.mark(input) > this.host.limits.readHighWater) this.relax();
       if (input.len > 0 && (opening || input.len < unread)) this.flags |= NEW;
     }
     if (opening && this.flags & TOLD) this.callDisconnect();
@@ -242,7 +268,7 @@ export class Connection extends Moving implements Conn, FDOwner, Applicant {
     if (flags & BROKEN || (flags & ENDED && !this.host.limits.halfOpen)) return OVER;
     if (this.host.stopping && unread === 0) return OVER;
     if (flags & FULL && unread > 0 && !(flags & NEW)) {
-      this.failed(
+      this.condemn(
         new NoProgressError(
           `the request handler of ${this.host.family.network} ${this.localAddr}->${this.remoteAddr} leaves ` +
             `${unread} bytes unread, and no more will be received: see expect and readHighWater`,
@@ -256,8 +282,34 @@ export class Connection extends Moving implements Conn, FDOwner, Applicant {
   /** @internal The goroutine pool has room, or the others have had their turn. */
   admitted(): void {
     this.flags &= ~QUEUED;
-    this.kick();
+    const onConnect = this.rare?.onConnect ?? null;
+    if (onConnect !== null) {
+      this.cancelConnect();
+      this.connected(onConnect);
+    } else {
+      this.kick();
+    }
     this.settle();
+  }
+
+  protected condemn(error: unknown): void {
+    const rare = this.some;
+    rare.reason ??= error;
+    if (rare.told !== null) return;
+    rare.told = error;
+    reportCallback(error, this.handler() ?? this.close, this);
+  }
+
+  /** @internal Whether this is why the event loop closed the connection, and `runtime.onError` knows. */
+  hasTold(error: unknown): boolean {
+    return this.rare !== null && this.rare.told !== null && this.rare.told === error;
+  }
+
+  /** @internal A callback that is not waited for has thrown, or rejected. */
+  callbackFailed(error: unknown, callback: (conn: Connection) => unknown): void {
+    this.failed(error);
+    reportCallback(error, callback, this);
+    this.closeNow();
   }
 
   protected finish(): void {
@@ -368,7 +420,7 @@ export class Connection extends Moving implements Conn, FDOwner, Applicant {
     if (this.flags & SHUT) return Promise.reject(this.gone('close'));
     const closing = this.shut();
     closing.catch(() => {});
-    this.step(CLOSE);
+    this.leave();
     return closing;
   }
 
@@ -381,7 +433,13 @@ export class Connection extends Moving implements Conn, FDOwner, Applicant {
     this.beginShut();
     this.fd.closeNow();
     this.dropOutput();
+    this.leave();
+  }
+
+  protected leave(): void {
     this.step(CLOSE);
+    // As if it had run.
+    if (this.cancelConnect()) this.step(ENDED_REST);
   }
 
   /** @internal As if it had come to its end by itself. */

@@ -37,6 +37,7 @@ class Dialled implements Host {
   readonly onDisconnect: ConnectionCallback | null;
   readonly stopping = false;
   waits = false;
+  connectWaits = false;
   readonly #idle: IdleSweep | null;
 
   constructor(conn: StreamConn, limits: Limits, options: DialConnectionOptions) {

@@ -9,8 +9,8 @@ const MOST_VECTORS = 64;
 
 /** Whose output it is. */
 export interface Sender {
-  /** The buffer has been sent as far as it was flushed, or will not be. */
-  sent(failed: boolean): void;
+  /** The buffer has been sent as far as it was flushed: null. Or it will not be, and this is why. */
+  sent(failure: unknown): void;
 }
 
 /** Views for one system call; empty in between. */
@@ -87,14 +87,15 @@ export class FlushWaiter extends Waiter {
 
   fail(fd: FD, failure: Failure): void {
     this.settled = true;
-    this.reject(fd.owner.error('flush', failure, fd.takeUnsent()));
-    this.#sender.sent(true);
+    const error = fd.owner.error('flush', failure, fd.takeUnsent());
+    this.reject(error);
+    this.#sender.sent(error);
   }
 
   override abandon(_fd: FD, reason: unknown): void {
     this.settled = true;
     this.reject(reason);
-    this.#sender.sent(true);
+    this.#sender.sent(reason);
   }
 
   /** As far as it goes without waiting. True: settled. */
@@ -126,7 +127,7 @@ export class FlushWaiter extends Waiter {
     }
     this.settled = true;
     this.resolve();
-    this.#sender.sent(false);
+    this.#sender.sent(null);
     return true;
   }
 

@@ -34,7 +34,7 @@ export class HandlerGoroutine extends Goroutine<unknown> {
   /** @internal */
   protected override failed(error: unknown): void {
     this.#failure = { error };
-    reportServed(error, this);
+    if (!this.#conn.hasTold(error)) reportServed(error, this);
   }
 
   protected override ended(): void {
@@ -42,6 +42,11 @@ export class HandlerGoroutine extends Goroutine<unknown> {
     handlers.ended();
     this.#conn.callbackEnded(this.#unread, this.#failure);
   }
+}
+
+/** Whether a callback goes on after it has returned. */
+export function isThenable(result: unknown): result is PromiseLike<unknown> {
+  return result !== undefined && typeof (result as PromiseLike<unknown> | null)?.then === 'function';
 }
 
 /** Tells of the error of a callback that did not wait. */

@@ -45,10 +45,13 @@ export interface Limits {
 export interface LoopCallbacks {
   /**
    * A connection was accepted, and nothing of it is received yet: set it up, or `close` it. Must not wait, nor read
-   * or write.
+   * or write: nobody waits for it. If it gives a promise all the same, and that rejects, it is as if it had thrown.
    */
   onPrepare?: (conn: Connection) => void;
-  /** May read, write and wait. `onRequest` is not called before it has ended. */
+  /**
+   * May read, write and wait. `onRequest` is not called before it has ended. While it waits it is one of
+   * `configure({ goroutines })`: where all of those wait for ever, nobody else's begins.
+   */
   onConnect?: ConnectionCallback;
   /**
    * Bytes have come. Called once at a time for a connection, again while it consumes something and something is left,
@@ -74,6 +77,8 @@ export interface Host {
   readonly stopping: boolean;
   /** A handler has waited: presumably all do. */
   waits: boolean;
+  /** The same of `onConnect`. */
+  connectWaits: boolean;
   /** The connection's close callbacks have run. */
   left(conn: Connection): void;
 }

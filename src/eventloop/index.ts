@@ -9,5 +9,6 @@ export {
   type MultiplexerOptions,
   type MultiplexProtocol,
   RequestLostError,
+  ResponseTooLargeError,
 } from './multiplexer.ts';
 export { configure, type EventLoopSettings, type LoadBalance } from './pool.ts';

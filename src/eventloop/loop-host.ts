@@ -2,7 +2,7 @@ import type { ConnFamily } from '../net/slot-listener.ts';
 import type { Poller } from '../poll/index.ts';
 import { type Balance, balanceOf } from './balance.ts';
 import { Connection } from './connection.ts';
-import { reportCallback } from './goroutine.ts';
+import { isThenable } from './goroutine.ts';
 import type { ConnectionCallback, Host, Limits, LoopCallbacks } from './host.ts';
 import { IdleSweep } from './idle-sweep.ts';
 
@@ -33,6 +33,7 @@ export class LoopHost implements Host {
   readonly onRequest: ConnectionCallback | null;
   readonly onDisconnect: ConnectionCallback | null;
   waits = false;
+  connectWaits = false;
   readonly #idle: IdleSweep | null;
   #connections = 0;
   #accepting = false;
@@ -69,10 +70,13 @@ export class LoopHost implements Host {
     const { onPrepare, onConnect } = this.loop.callbacks;
     if (onPrepare !== undefined) {
       try {
-        onPrepare(conn);
+        const result: unknown = onPrepare(conn);
+        // It must not wait, but what it says is heard.
+        if (isThenable(result)) {
+          Promise.resolve(result).catch((error: unknown) => conn.callbackFailed(error, onPrepare));
+        }
       } catch (error) {
-        reportCallback(error, onPrepare, conn);
-        conn.closeNow();
+        conn.callbackFailed(error, onPrepare);
       }
     }
     conn.open(connect ? (onConnect ?? null) : null);

@@ -8,6 +8,7 @@ import { onAbort } from '../runtime/signal.ts';
 import { beginWait, endWait, Wait } from '../runtime/waits.ts';
 import { Semaphore } from '../sync/semaphore.ts';
 import type { Connection } from './connection.ts';
+import { SMALLEST_READ } from './flags.ts';
 
 /**
  * How requests and responses of a protocol look on the wire.
@@ -37,7 +38,10 @@ import type { Connection } from './connection.ts';
 export interface MultiplexProtocol<Request, Response> {
   /** Writes one request. `id` is a number below 2^32 that no request under way has; pipelines need not send it. */
   encode(request: Request, writer: LinkWriter, id: number): void;
-  /** Takes one response out of what has come; `undefined`: it is not all there yet, and nothing was consumed. */
+  /**
+   * Takes one response out of what has come; `undefined`: it is not all there yet, and nothing was consumed. It is
+   * called again with more, from the beginning of the response, as long as that is below `maxResponse`.
+   */
   decode(reader: LinkReader): Response | undefined;
   /** Which request a response answers. Left out: responses come in the order of the requests (pipelining). */
   idOf?(response: Response): number;
@@ -56,6 +60,37 @@ export interface MultiplexProtocol<Request, Response> {
 export interface MultiplexerOptions {
   /** How many requests may be under way; further calls wait in their order. Default 4096. */
   pending?: number;
+  /**
+   * How many bytes may wait for `decode` to find a response in them, at least 1; default 16 MiB. As much is received
+   * as a response needs, whatever `readHighWater` says; beyond this the connection ends with ResponseTooLargeError.
+   */
+  maxResponse?: number;
+}
+
+/**
+ * A response is longer than `maxResponse`, or never ends: `cause` of the RequestLostError of all that was under way.
+ *
+ * @example
+ * ```ts
+ * import { type Multiplexer, RequestLostError, ResponseTooLargeError } from 'gopark/eventloop';
+ *
+ * async function get(mux: Multiplexer<string, string>, key: string): Promise<string | null> {
+ *   try {
+ *     return await mux.call(`GET ${key}`);
+ *   } catch (error) {
+ *     if (error instanceof RequestLostError && error.cause instanceof ResponseTooLargeError) return null;
+ *     throw error;
+ *   }
+ * }
+ * ```
+ */
+export class ResponseTooLargeError extends IOError {
+  readonly limit: number;
+
+  constructor(limit: number, ends: string) {
+    super('ERR_RESPONSE_TOO_LARGE', `no response in more than ${limit} bytes from ${ends}: see maxResponse`);
+    this.limit = limit;
+  }
 }
 
 /**
@@ -112,6 +147,7 @@ export class Multiplexer<Request, Response> {
   readonly #conn: Connection;
   readonly #protocol: MultiplexProtocol<Request, Response>;
   readonly #places: Semaphore;
+  readonly #maxResponse: number;
   /** By id, in the order of the requests. Whoever has given up stays until its answer has come. */
   readonly #pending = new Map<number, PendingCall<Response>>();
   #lastId = 0;
@@ -122,14 +158,16 @@ export class Multiplexer<Request, Response> {
     protocol: MultiplexProtocol<Request, Response>,
     options: MultiplexerOptions = {},
   ) {
-    const { pending = 4096 } = options;
+    const { pending = 4096, maxResponse = 16 * 1024 * 1024 } = options;
     checkCount(pending, 'pending', 1);
+    checkCount(maxResponse, 'maxResponse', 1);
     if (typeof protocol?.encode !== 'function' || typeof protocol.decode !== 'function') {
       throw new ArgumentTypeError('protocol', 'an object with encode and decode', protocol);
     }
     this.#conn = conn;
     this.#protocol = protocol;
     this.#places = new Semaphore(pending);
+    this.#maxResponse = maxResponse;
     conn.addCloseCallback(() => this.#lost());
     const receive = () => this.#receive();
     conn.setOnRequest(receive);
@@ -192,7 +230,10 @@ export class Multiplexer<Request, Response> {
     const { idOf } = this.#protocol;
     for (;;) {
       const response = this.#protocol.decode(reader);
-      if (response === undefined) return;
+      if (response === undefined) {
+        this.#wantMore();
+        return;
+      }
       const id = idOf === undefined ? this.#oldest() : idOf.call(this.#protocol, response);
       const call = id === undefined ? undefined : this.#pending.get(id);
       if (call === undefined)
@@ -201,6 +242,21 @@ export class Multiplexer<Request, Response> {
       this.#places.release(1);
       call.succeed(response);
     }
+  }
+
+  /** What has come is not all of the response: twice as much may come, so that few calls see it again. */
+  #wantMore(): void {
+    const conn = this.#conn;
+    const there = conn.len;
+    const most = this.#maxResponse;
+    if (there > most) {
+      throw new ResponseTooLargeError(
+        most,
+        `${conn.host.family.network} ${conn.localAddr}->${conn.remoteAddr}`,
+      );
+    }
+    // So much above that it is seen when it is more.
+    if (there > 0) conn.allow(Math.min(2 * there, most) + 2 * SMALLEST_READ);
   }
 
   #oldest(): number | undefined {

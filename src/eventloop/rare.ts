@@ -14,6 +14,10 @@ export class Rare {
   ending: unknown = null;
   /** Why the event loop closed it. */
   reason: unknown = null;
+  /** The reason that `runtime.onError` was told of by the event loop itself. */
+  told: unknown = null;
+  /** It waits for a goroutine of the pool. */
+  onConnect: ConnectionCallback | null = null;
   readDeadline = 0;
   timer: ReadTimer | null = null;
   /** The last of those that read and wait; it never rejects. */
@@ -25,4 +29,6 @@ export class Rare {
   lateFailure = 0;
   /** How much must be there before the handler is called. */
   expected = 0;
+  /** Up to how much is received for the handler, above the mark. */
+  allowed = 0;
 }

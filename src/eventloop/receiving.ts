@@ -44,6 +44,13 @@ export abstract class Receiving extends ConnectionBase implements LinkOwner {
     if (n > 0) this.relax();
   }
 
+  /** @internal As much as `n` bytes may be received until the next call of the handler, whatever the mark says. */
+  allow(n: number): void {
+    if (n <= this.host.limits.readHighWater) return;
+    this.some.allowed = n;
+    this.relax();
+  }
+
   /** Nothing is received until `resume`: bytes stay in the kernel, and the peer has to wait in the end. */
   pause(): void {
     this.flags |= PAUSED;
@@ -156,7 +163,7 @@ export abstract class Receiving extends ConnectionBase implements LinkOwner {
 
   protected mark(input: LinkBuffer): number {
     const wanted = Math.max(input.needed, this.rare?.expected ?? 0);
-    const { readHighWater } = this.host.limits;
+    const readHighWater = Math.max(this.host.limits.readHighWater, this.rare?.allowed ?? 0);
     // What a call waits for must come in, beside what it has not released.
     return wanted === 0 ? readHighWater : Math.max(readHighWater, wanted + SMALLEST_READ);
   }

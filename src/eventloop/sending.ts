@@ -2,7 +2,6 @@ import { checkBytes } from '../io/arguments.ts';
 import { resolvedVoid } from '../io/resolved.ts';
 import type { LinkBuffer } from '../linkbuffer/index.ts';
 import type { CallOptions } from '../net/conn.ts';
-import { FAILED_DEADLINE } from '../poll/index.ts';
 import { now } from '../runtime/clock.ts';
 import { WriteBufferFullError } from './errors.ts';
 import { BROKEN, SENDING, SHUT, TIMED } from './flags.ts';
@@ -88,14 +87,14 @@ export abstract class Sending extends Receiving implements Sender {
     const error = new WriteBufferFullError(limit, this.details('flush'));
     output.mallocAck(0);
     if (whenFull !== 'error') {
-      this.failed(error);
+      this.condemn(error);
       this.closeNow();
     }
     return error;
   }
 
-  /** @internal A parked flush is through. */
-  sent(failed: boolean): void {
+  /** @internal A parked flush is through: null, or why it is not. */
+  sent(failure: unknown): void {
     this.flags &= ~SENDING;
     const output = this.output;
     if (output?.idle) {
@@ -104,13 +103,13 @@ export abstract class Sending extends Receiving implements Sender {
     }
     if (this.flags & SHUT) return;
     // Who has given memory by reference has it again.
-    if (failed) output?.settleLinked();
+    if (failure !== null) output?.settleLinked();
     if (this.flags & TIMED) {
       this.flags &= ~TIMED;
-      const struck = failed && this.fd.writer.expired;
+      const struck = failure !== null && this.fd.writer.expired;
       this.fd.writer.setDeadline(0);
       if (struck) {
-        this.failed(this.error('flush', FAILED_DEADLINE));
+        this.condemn(failure);
         queueMicrotask(() => this.closeNow());
         return;
       }

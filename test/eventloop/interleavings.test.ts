@@ -111,6 +111,7 @@ test('no lost wake-up, one handler at a time, the close once: random interleavin
           onDisconnect: () => void disconnected++,
           stopping: false,
           waits: false,
+          connectWaits: false,
           left: () => {},
         };
         // Both are internal: the declarations do not have them.

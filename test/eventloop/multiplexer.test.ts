@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { setTimeout as later } from 'node:timers/promises';
-import { dial, Multiplexer, type MultiplexProtocol, RequestLostError } from 'gopark/eventloop';
+import {
+  dial,
+  Multiplexer,
+  type MultiplexProtocol,
+  RequestLostError,
+  ResponseTooLargeError,
+} from 'gopark/eventloop';
 import { until } from '../lib/waiting.ts';
 import { quietErrors, withLoop } from './lib.ts';
 
@@ -193,5 +199,74 @@ describe('Multiplexer', { timeout: 60_000 }, () => {
       assert.equal(better.status === 'fulfilled' && better.value.body, 'betterbetter');
       await mux.close();
     });
+  });
+
+  const lines: MultiplexProtocol<string, string> = {
+    encode: (request, writer) => writer.writeString(`${request}\n`),
+    decode(reader) {
+      const end = reader.indexOf(10);
+      return end < 0 ? undefined : reader.tryReadString(end + 1)!.trimEnd();
+    },
+  };
+  /** Looks at all there is in one piece: so that all of it is lent while more is asked for. */
+  const peekedLines: MultiplexProtocol<string, string> = {
+    ...lines,
+    decode(reader) {
+      const end = reader.tryPeek(reader.len)?.indexOf(10) ?? -1;
+      return end < 0 ? undefined : reader.tryReadString(end + 1)!.trimEnd();
+    },
+  };
+
+  /** Answers `n` with a line of `n` bytes. */
+  const withLengths = (use: (address: string) => Promise<void>) =>
+    withLoop(
+      {
+        onRequest(conn) {
+          for (let line = lines.decode(conn.reader); line; line = lines.decode(conn.reader)) {
+            conn.writer.writeString(`${'x'.repeat(Number(line))}\n`);
+          }
+          conn.writer.flush();
+        },
+      },
+      ({ listener }) => use(String(listener.addr)),
+    );
+
+  for (const [title, protocol] of [
+    ['looked at where they lie', lines],
+    ['looked at in one piece', peekedLines],
+  ] as const) {
+    test(`responses far above readHighWater come in whole: ${title}`, async () => {
+      await withLengths(async (address) => {
+        const mux = new Multiplexer(await dial('tcp', address, { readHighWater: 64 * 1024 }), protocol);
+        const sizes = [10, 100_000, 2_000_000, 10, 300_000];
+        const answers = await Promise.all(sizes.map((size) => mux.call(String(size))));
+        assert.deepEqual(
+          answers.map(({ length }) => length),
+          sizes,
+        );
+        await mux.close();
+      });
+    });
+  }
+
+  test('a response above maxResponse loses all calls with a named error; one that just fits does not', async () => {
+    const errors = quietErrors();
+    await withLengths(async (address) => {
+      const limits = { maxResponse: 1_000_000 };
+      const mux = new Multiplexer(await dial('tcp', address), lines, limits);
+      assert.equal((await mux.call('999999')).length, 999_999);
+      const outcomes = await Promise.allSettled([mux.call('1200000'), mux.call('1')]);
+      for (const outcome of outcomes) {
+        assert.ok(outcome.status === 'rejected' && outcome.reason instanceof RequestLostError);
+        const { cause } = outcome.reason;
+        assert.ok(cause instanceof ResponseTooLargeError, String(cause));
+        assert.equal(cause.limit, 1_000_000);
+      }
+      const conn = await dial('tcp', address);
+      assert.throws(() => new Multiplexer(conn, lines, { maxResponse: 0 }), /maxResponse/);
+      conn.closeNow();
+    });
+    assert.equal(errors.seen.length, 1);
+    errors.restore();
   });
 });
