@@ -9,6 +9,8 @@ import type { Intake } from './messages.ts';
 /** Why a P has ended that should not have. */
 export interface Crash {
   readonly index: number;
+  /** Node's `threadId` of the thread that has ended: what `reclaim` of channels and blocks takes. */
+  readonly threadId: number;
   /** What nobody caught there, or that it has just gone. */
   readonly error: Error;
   /** Milliseconds until the next one starts in its place. */

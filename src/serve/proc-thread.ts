@@ -24,6 +24,8 @@ export type ProcState = 'starting' | 'ready' | 'draining' | 'ended';
 /** One P, seen from the thread that has started it. */
 export class ProcThread {
   readonly index: number;
+  /** Node forgets it when the thread ends. */
+  readonly threadId: number;
   state: ProcState = 'starting';
   readonly born: number = performance.now();
   readonly #worker: Worker;
@@ -51,6 +53,7 @@ export class ProcThread {
       ...(plan.resourceLimits === undefined ? {} : { resourceLimits: plan.resourceLimits }),
     });
     const worker = this.#worker;
+    this.threadId = worker.threadId;
     this.gone = new Promise((resolve) => {
       worker.on('error', (error: unknown) => {
         this.#error = error instanceof Error ? error : new Error(String(error));
@@ -76,10 +79,6 @@ export class ProcThread {
 
   get load(): Load {
     return this.#load.load;
-  }
-
-  get threadId(): number {
-    return this.#worker.threadId;
   }
 
   #reported(report: Report, ready: (address: string) => void): void {

@@ -3,7 +3,7 @@ import { escapeText } from '../runtime/escape.ts';
 import { go, sleep } from '../runtime/index.ts';
 import { Backoff } from './backoff.ts';
 import type { Load } from './load.ts';
-import { checkOptions, handlerUrl, type Plan, type ServeOptions } from './options.ts';
+import { type Crash, checkOptions, handlerUrl, type Plan, type ServeOptions } from './options.ts';
 import { type ProcState, ProcThread } from './proc-thread.ts';
 
 /**
@@ -172,7 +172,7 @@ export class Server {
     void proc.gone.then(async (error) => {
       if (error === null || this.#stopping.signal.aborted || place.proc !== proc) return;
       const restartsIn = place.backoff.after(performance.now() - proc.born);
-      this.#crashed({ index: proc.index, error, restartsIn });
+      this.#crashed({ index: proc.index, threadId: proc.threadId, error, restartsIn });
       await sleep(restartsIn, { signal: this.#stopping.signal }).catch(() => {});
       if (this.#stopping.signal.aborted || !this.#places.includes(place)) return;
       place.restarts++;
@@ -183,7 +183,7 @@ export class Server {
     });
   }
 
-  #crashed(crash: { index: number; error: Error; restartsIn: number }): void {
+  #crashed(crash: Crash): void {
     const { onCrash } = this.#plan;
     if (onCrash !== undefined) {
       onCrash(crash);

@@ -99,6 +99,7 @@ describe('serve', { timeout: 110_000, ...needs('leases', 'reusePort') }, () => {
     const clients = await Promise.all(Array.from({ length: 10 }, () => Client.at(server.addr)));
     const of = await Promise.all(clients.map((client) => client.line()));
     const victim = of.findIndex((line) => line!.startsWith('P 0'));
+    const { threadId } = server.procs[0]!;
     await clients[victim]!.conn.write(Buffer.from('die\n'));
     for (const [i, client] of clients.entries()) {
       if (of[i]!.startsWith('P 0')) {
@@ -110,6 +111,7 @@ describe('serve', { timeout: 110_000, ...needs('leases', 'reusePort') }, () => {
     }
     await eventually(() => crashes.length === 1, 'the report');
     assert.deepEqual([crashes[0]!.index, crashes[0]!.restartsIn], [0, 100]);
+    assert.equal(crashes[0]!.threadId, threadId);
     assert.match(crashes[0]!.error.message, /told to die/);
     await eventually(
       () => server.procs[0]!.state === 'ready' && server.procs[0]!.restarts === 1,
