@@ -1,8 +1,8 @@
 import { findNative, type Native } from '../poll/drivers/epoll/native.ts';
 import { EAGAIN, ENOTSUP } from '../poll/errno.ts';
 import { nextTurn, spend } from '../runtime/budget.ts';
+import { fileLane } from './lanes.ts';
 import type { OpenFile } from './open-file.ts';
-import { filePool } from './pool.ts';
 
 /** What is read to find out whether it is all. Nobody else uses it meanwhile: nothing here waits. */
 let scratch: Uint8Array | null = null;
@@ -37,7 +37,7 @@ export function readCached(file: OpenFile, p: Uint8Array, from: number, position
   }
   const n = kernelMemory.read(file.fd, p, from, length, position);
   if (n >= 0) {
-    filePool.countCached();
+    fileLane().pool.countCached();
     return n;
   }
   // tmpfs, network file systems, pipes, directories: their way is the thread's, and errors are told there.

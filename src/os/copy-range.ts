@@ -1,7 +1,8 @@
 import { findNative, type Native } from '../poll/drivers/epoll/native.ts';
 import { EINVAL, ENOTSUP, errnoMessage, errnoName } from '../poll/errno.ts';
 import { PathError } from './errors.ts';
-import { filePool, LARGEST_PIECE, type PoolUser, type Work } from './pool.ts';
+import { threadLane } from './lanes.ts';
+import type { PoolUser, Work } from './pool.ts';
 
 /** What the kernel says where it cannot copy between these two files: then it is done by reading and writing. */
 const CANNOT: ReadonlySet<string> = new Set([
@@ -33,7 +34,12 @@ export async function copyRange(to: Side, from: Side, limit: number): Promise<nu
   if ('why' in found) return 0;
   let copied = 0;
   while (copied < limit) {
-    const n = await copyPiece(found.native, to, from, Math.min(LARGEST_PIECE, limit - copied));
+    const n = await copyPiece(
+      found.native,
+      to,
+      from,
+      Math.min(threadLane.engine.largestPiece, limit - copied),
+    );
     if (n <= 0) break;
     copied += n;
     from.position += n;
@@ -63,7 +69,7 @@ async function copyPiece(native: Native, to: Side, from: Side, length: number): 
       writing.returned();
     },
   };
-  const result = await filePool.run<number>('copy', to.path, work, { user });
+  const result = await threadLane.pool.run<number>('copy', to.path, work, { user });
   if (result >= 0) return result;
   const code = errnoName(-result);
   if (CANNOT.has(code)) return 0;

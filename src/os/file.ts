@@ -30,6 +30,7 @@ import { readWholeCached } from './cached-read.ts';
 import { COPY_BUFFER, copyInKernel, copyToConnection } from './copying.ts';
 import { PathError } from './errors.ts';
 import { FileInfo } from './file-info.ts';
+import { threadLane } from './lanes.ts';
 import { OpenFile } from './open-file.ts';
 import { checkMode } from './open-flags.ts';
 import { copyFromPipe, pipeBehind } from './pipe-copy.ts';
@@ -238,32 +239,37 @@ export class File
   async stat(): Promise<FileInfo> {
     return new FileInfo(
       this.path,
-      await this.#file.simple<fs.Stats>('stat', (callback) => fs.fstat(this.fd, callback)),
+      await this.#file.simple<fs.Stats>('stat', (engine, done) => engine.stat(this.fd, done)),
     );
   }
 
   /** Sets the permission bits. */
   async chmod(mode: number): Promise<void> {
     checkMode(mode);
-    return this.#file.simple<void>('chmod', (callback) => fs.fchmod(this.fd, mode, callback));
+    return this.#file.simple<void>(
+      'chmod',
+      (_, done) => fs.fchmod(this.fd, mode, done),
+      undefined,
+      threadLane,
+    );
   }
 
   /** Makes the file `size` bytes long: cut, or filled up with zeros. The position stays. */
   async truncate(size: number): Promise<void> {
     checkCount(size, 'size');
-    return this.#file.simple<void>('truncate', (callback) => fs.ftruncate(this.fd, size, callback));
+    return this.#file.simple<void>('truncate', (engine, done) => engine.truncate(this.fd, size, done));
   }
 
   /** Resolves when the disk has everything that was written before: bytes, length, times. Go: `File.Sync`. */
   sync(options?: FileCallOptions): Promise<void> {
-    return this.#file.simple<void>('sync', (callback) => fs.fsync(this.fd, callback), options?.signal);
+    return this.#file.simple<void>('sync', (engine, done) => engine.sync(this.fd, done), options?.signal);
   }
 
   /** The same for the bytes, and the length where they need it: what a journal wants. */
   datasync(options?: FileCallOptions): Promise<void> {
     return this.#file.simple<void>(
       'datasync',
-      (callback) => fs.fdatasync(this.fd, callback),
+      (engine, done) => engine.datasync(this.fd, done),
       options?.signal,
     );
   }

@@ -7,7 +7,7 @@ export { FileInfo } from './file-info.ts';
 export { open } from './open.ts';
 export type { OpenFlags } from './open-flags.ts';
 export { link, readDir, readFile, remove, rename, stat, syncDirectory, writeFile } from './paths.ts';
-export { configureFiles, type FilePoolStats, filePoolStats } from './pool.ts';
 export type { Rotation } from './rotation.ts';
+export { configureFiles, type FilePoolStats, filePoolStats } from './settings.ts';
 export { stderr, stdin, stdout } from './stdio.ts';
 export type { FileCallOptions } from './waiting.ts';

@@ -3,13 +3,18 @@ import { isatty } from 'node:tty';
 import { park } from '../runtime/park.ts';
 import { DescriptorStream, reopen } from './descriptor-stream.ts';
 import { aborted, ClosedError, type PathDetails, PathError, pathError } from './errors.ts';
+import type { Done, FileEngine } from './file-engine.ts';
+import { fileLane, type Lane, lanes, threadLane } from './lanes.ts';
 import { Lock } from './lock.ts';
 import { PipeStream } from './pipe-stream.ts';
-import { filePool, type PoolOptions, type PoolUser, type Work } from './pool.ts';
+import type { PoolOptions, PoolUser } from './pool.ts';
 import type { FileTransfer } from './send-file.ts';
 
 /** A file without a position: on our own poller, or on Node's. */
 export type Stream = PipeStream | DescriptorStream;
+
+/** An operation of an engine. */
+export type FileWork<T> = (engine: FileEngine, done: Done<T>) => void;
 
 /** How much of a call went before it failed. */
 export type Counts = { bytesRead?: number; bytesWritten?: number };
@@ -35,6 +40,8 @@ export class OpenFile {
   mayBeCached = true;
   /** On its way to a connection, which may take its time. */
   transferring: FileTransfer | null = null;
+  /** Whether the engine that was asked last is one for it. */
+  #lane: { readonly asked: Lane; readonly suits: boolean } | null = null;
   /** Operations that are with the pool. */
   #users = 0;
   readonly #user: PoolUser = { returned: () => this.#returned() };
@@ -77,7 +84,7 @@ export class OpenFile {
   /** What has no position must not seem to have one. */
   async lookForStream(op: string): Promise<void> {
     if (this.#isKnown || this.stream !== null) return;
-    const stats = await this.run<fs.Stats>(op, (callback) => fs.fstat(this.fd, callback));
+    const stats = await this.run<fs.Stats>(fileLane(), op, (engine, done) => engine.stat(this.fd, done));
     this.mustBeOpen(op);
     this.#isKnown = true;
     if (stats.isFIFO() || stats.isSocket() || (stats.isCharacterDevice() && isatty(this.fd))) {
@@ -106,20 +113,28 @@ export class OpenFile {
   }
 
   async size(op: string): Promise<number> {
-    return (await this.run<fs.Stats>(op, (callback) => fs.fstat(this.fd, callback))).size;
+    return (await this.run<fs.Stats>(fileLane(), op, (engine, done) => engine.stat(this.fd, done))).size;
   }
 
   // The pool
 
-  /** Runs `work` on a thread; its errors come as they are. */
-  run<T>(op: string, work: Work<T>, options: PoolOptions<T> = {}): Promise<T> {
+  /** What executes its reads and writes. */
+  get lane(): Lane {
+    const lane = fileLane();
+    if (lane === threadLane || this.inherited) return threadLane;
+    if (this.#lane?.asked !== lane) this.#lane = { asked: lane, suits: lane.engine.suits(this.fd) };
+    return this.#lane.suits ? lane : threadLane;
+  }
+
+  /** Runs `work` in its turn; its errors come as they are. */
+  run<T>({ pool, engine }: Lane, op: string, work: FileWork<T>, options: PoolOptions<T> = {}): Promise<T> {
     if (this.#closing !== null) return Promise.reject(new ClosedError(this.details(op)));
-    return filePool.run(op, this.path, work, { ...options, user: this.begin() });
+    return pool.run(op, this.path, (done) => work(engine, done), { ...options, user: this.begin() });
   }
 
   /** The same for what is a call of the user's, with nothing of the user's in use: errors as the user sees them. */
-  simple<T>(op: string, work: Work<T>, signal?: AbortSignal): Promise<T> {
-    return this.run(op, work, { signal, abandonable: true }).catch((error) => {
+  simple<T>(op: string, work: FileWork<T>, signal?: AbortSignal, lane = fileLane()): Promise<T> {
+    return this.run(lane, op, work, { signal, abandonable: true }).catch((error) => {
       throw this.error(op, error, {}, signal);
     });
   }
@@ -155,7 +170,7 @@ export class OpenFile {
     this.lock.failAll(errorFor);
     this.transferring?.stop(errorFor('read'));
     if (this.#users === 0) this.#closeDescriptor();
-    else filePool.failQueued(this.#user, errorFor);
+    else for (const { pool } of lanes()) pool.failQueued(this.#user, errorFor);
     return promise;
   }
 
@@ -173,8 +188,9 @@ export class OpenFile {
       // Somebody else, such as console.log, goes on using it.
       resolve();
     } else {
-      filePool
-        .run<void>('close', this.path, (callback) => fs.close(this.fd, callback))
+      const { engine, pool } = fileLane();
+      pool
+        .run<void>('close', this.path, (done) => engine.close(this.fd, done))
         .then(resolve, (error) => reject(pathError(error, this.details('close'))));
     }
   }

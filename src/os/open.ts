@@ -1,9 +1,10 @@
-import fs, { constants } from 'node:fs';
+import { constants } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { pathError } from './errors.ts';
 import { File } from './file.ts';
+import { fileLane } from './lanes.ts';
 import { checkMode, type OpenFlags, openFlags } from './open-flags.ts';
-import { filePool, type Work } from './pool.ts';
+import type { Work } from './pool.ts';
 import type { FileCallOptions } from './waiting.ts';
 
 /** A FIFO without a peer must not hold a thread; for regular files it means nothing. Windows has none. */
@@ -52,10 +53,11 @@ export async function openNamed(
 ): Promise<File> {
   const bits = openFlags(flags);
   checkMode(mode);
-  const work: Work<number> = (callback) => fs.open(path, bits | NONBLOCK, mode, callback);
+  const { engine, pool } = fileLane();
+  const work: Work<number> = (done) => engine.open(path, bits | NONBLOCK, mode, done);
   try {
-    const late = (descriptor: number) => fs.close(descriptor);
-    const fd = await filePool.run<number>('open', name, work, {
+    const late = (descriptor: number) => engine.close(descriptor, () => {});
+    const fd = await pool.run<number>('open', name, work, {
       signal,
       abandonable: true,
       late,

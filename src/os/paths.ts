@@ -2,13 +2,14 @@ import fs from 'node:fs';
 import { readAll } from '../io/index.ts';
 import { pathError } from './errors.ts';
 import { FileInfo } from './file-info.ts';
+import { fileLane, threadLane } from './lanes.ts';
 import { open, pathText } from './open.ts';
-import { filePool, type Work } from './pool.ts';
+import type { Work } from './pool.ts';
 
-async function onPath<T>(op: string, path: string | URL, work: Work<T>): Promise<T> {
+async function onPath<T>(op: string, path: string | URL, work: Work<T>, lane = threadLane): Promise<T> {
   const name = pathText(path);
   try {
-    return await filePool.run(op, name, work);
+    return await lane.pool.run(op, name, work);
   } catch (error) {
     throw pathError(error, { op, path: name });
   }
@@ -64,10 +65,9 @@ export async function writeFile(path: string | URL, bytes: Uint8Array, mode = 0o
  * ```
  */
 export async function stat(path: string | URL): Promise<FileInfo> {
-  return new FileInfo(
-    pathText(path),
-    await onPath<fs.Stats>('stat', path, (callback) => fs.stat(path, callback)),
-  );
+  const lane = fileLane();
+  const work: Work<fs.Stats> = (done) => lane.engine.statPath(path, done);
+  return new FileInfo(pathText(path), await onPath('stat', path, work, lane));
 }
 
 /**

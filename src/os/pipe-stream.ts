@@ -14,7 +14,7 @@ import {
 } from '../poll/index.ts';
 import { settled } from '../runtime/settled.ts';
 import { aborted, ClosedError, PathError, pathError } from './errors.ts';
-import { filePool } from './pool.ts';
+import { fileLane } from './lanes.ts';
 
 /**
  * A pipe or FIFO on our own netpoller: whoever waits parks, nothing is read before somebody reads, and copies from or
@@ -78,7 +78,8 @@ export class PipeStream implements FDOwner {
   async close(): Promise<void> {
     await this.fd.close(0);
     try {
-      await filePool.run<void>('close', this.#path, (callback) => fs.close(this.#descriptor, callback));
+      const { engine, pool } = fileLane();
+      await pool.run<void>('close', this.#path, (done) => engine.close(this.#descriptor, done));
     } catch (error) {
       throw pathError(error, { op: 'close', path: this.#path });
     }

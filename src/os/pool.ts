@@ -1,56 +1,47 @@
 import { ArgumentRangeError } from '../io/index.ts';
 import { now } from '../runtime/clock.ts';
 import { abortReason } from '../runtime/failures.ts';
-import { type ThreadBudget, type ThreadShare, threads } from '../runtime/threads.ts';
+import type { ThreadBudget, ThreadShare } from '../runtime/threads.ts';
+import type { Done } from './file-engine.ts';
 import { FileWait } from './waiting.ts';
 
-/** The most bytes that one operation holds a thread for. */
-export const LARGEST_PIECE = 4 << 20;
+/** Begins the work; see `Done`. */
+export type Work<T> = (callback: Done<T>) => void;
 
-/** Begins the work on a thread; `callback` is called once, from the event loop, when the thread has returned. */
-export type Work<T> = (callback: (error: unknown, value?: T) => void) => void;
+/** How many operations at a time: threads, or what an engine has room for. */
+export interface Bound {
+  readonly held: number;
+  most: number;
+  /** The largest `most`, and why it is that. */
+  readonly limit: number;
+  readonly limitReason: string;
+  tryTake(): boolean;
+  giveBack(): void;
+}
 
-/**
- * What the file pool does and did. Times are milliseconds.
- *
- * @example
- * ```ts
- * import { type FilePoolStats, filePoolStats } from 'gopark/os';
- *
- * const { inFlight, queued }: FilePoolStats = filePoolStats();
- * console.log(`${inFlight} file operations on threads, ${queued} wait for one`);
- * ```
- */
-export interface FilePoolStats {
-  /** The most operations at a time. */
-  concurrency: number;
-  /** Operations that a thread is busy with. */
-  inFlight: number;
-  /** Operations that wait for a thread. */
-  queued: number;
-  /** How long the oldest of them has waited. */
-  oldestWait: number;
-  /** Operations that a thread has finished, failed ones included. */
-  completed: number;
-  /** Reads that the kernel answered from its memory at once: they took no thread, and count nowhere else. */
-  cached: number;
-  /** Operations that were given up before a thread began them. */
-  cancelled: number;
-  /** The time that all finished operations together have waited for a thread, and the longest of these waits. */
-  totalWait: number;
-  longestWait: number;
+/** What one pool does and did. Times are milliseconds. */
+export interface PoolStats {
+  readonly concurrency: number;
+  readonly inFlight: number;
+  readonly queued: number;
+  readonly oldestWait: number;
+  readonly completed: number;
+  readonly cached: number;
+  readonly cancelled: number;
+  readonly totalWait: number;
+  readonly longestWait: number;
 }
 
 /** Who an operation belongs to. */
 export interface PoolUser {
-  /** The thread is through with it, or it never got one: nothing of the user's is in use there any more. */
+  /** It is done, or was never begun: nothing of the user's is in use any more. */
   returned(): void;
 }
 
 /** How an operation is to be run. */
 export interface PoolOptions<T> {
   signal?: AbortSignal | undefined;
-  /** The caller may leave while the thread is busy: nothing of the caller's is in use there. */
+  /** The caller may leave while it is executed: nothing of the caller's is in use there. */
   abandonable?: boolean;
   user?: PoolUser;
   /** Told of a success whose caller has left. */
@@ -64,7 +55,7 @@ const OPEN_INTERVAL = 10;
 
 const NOTHING = {};
 
-/** One operation: in the queue, then on a thread, then over. */
+/** One operation: in the queue, then executed, then over. */
 class FileRequest extends FileWait<unknown> {
   readonly #pool: FilePool;
   readonly work: Work<unknown>;
@@ -83,18 +74,17 @@ class FileRequest extends FileWait<unknown> {
 }
 
 /**
- * The bound in front of Node's threads: a disk that hangs holds so many of them and no more. First come, first
+ * The bound in front of what executes file operations: a disk that hangs holds so many of them and no more. First come, first
  * served, but files that are open come before those that are to be opened, of which at least one in 10 ms has its
  * turn: thousands of goroutines with a file each finish one after the other, with few descriptors and warm memory.
  */
 export class FilePool {
-  readonly #share: ThreadShare;
-  readonly #budget: ThreadBudget;
+  readonly #bound: Bound;
   /** In the order of arrival. */
   readonly #queue = new Set<FileRequest>();
   readonly #toOpen = new Set<FileRequest>();
   #lastOpened = 0;
-  /** Threads that are free are given away when all goroutines of this turn have run. */
+  /** What is free is given away when all goroutines of this turn have run. */
   #scheduled = false;
   #completed = 0;
   #cached = 0;
@@ -102,36 +92,30 @@ export class FilePool {
   #totalWait = 0;
   #longestWait = 0;
 
-  constructor(budget: ThreadBudget) {
-    this.#budget = budget;
-    // Name lookups may take two threads, and one is nobody's: of four, files have two, and so has DNS while files
-    // leave one of theirs idle.
-    this.#share = budget.share(Math.max(1, budget.total - 1), () => this.#schedule());
+  /** @param makeBound is given what is to be called when the bound may have room again. */
+  constructor(makeBound: (onFree: () => void) => Bound) {
+    this.#bound = makeBound(() => this.#schedule());
   }
 
   get concurrency(): number {
-    return this.#share.most;
+    return this.#bound.most;
   }
 
   set concurrency(most: number) {
-    const { total } = this.#budget;
-    if (!Number.isInteger(most) || most < 1 || most > total) {
-      throw new ArgumentRangeError(
-        'concurrency',
-        `a whole number from 1 to ${total} (one less than Node has threads: UV_THREADPOOL_SIZE)`,
-        most,
-      );
+    const { limit, limitReason } = this.#bound;
+    if (!Number.isInteger(most) || most < 1 || most > limit) {
+      throw new ArgumentRangeError('concurrency', `a whole number from 1 to ${limit} (${limitReason})`, most);
     }
-    this.#share.most = most;
+    this.#bound.most = most;
     this.#next();
   }
 
-  get stats(): FilePoolStats {
+  get stats(): PoolStats {
     const instant = now();
     const waiting = [...this.#queue, ...this.#toOpen];
     return {
-      concurrency: this.#share.most,
-      inFlight: this.#share.held,
+      concurrency: this.#bound.most,
+      inFlight: this.#bound.held,
       queued: waiting.length,
       oldestWait: waiting.reduce((longest, { since }) => Math.max(longest, instant - since), 0),
       completed: this.#completed,
@@ -147,7 +131,7 @@ export class FilePool {
     this.#cached++;
   }
 
-  /** Runs `work` on a thread when there is one for it. Rejects with what `work` fails with, untouched. */
+  /** Runs `work` when the bound lets it. Rejects with what `work` fails with, untouched. */
   run<T>(op: string, path: string, work: Work<T>, options: PoolOptions<T> = NOTHING): Promise<T> {
     const { signal } = options;
     if (signal?.aborted) {
@@ -177,7 +161,7 @@ export class FilePool {
   }
 
   #next(): void {
-    while (this.#queue.size + this.#toOpen.size > 0 && this.#share.tryTake()) {
+    while (this.#queue.size + this.#toOpen.size > 0 && this.#bound.tryTake()) {
       const instant = now();
       const opens =
         this.#queue.size === 0 || (this.#toOpen.size > 0 && instant - this.#lastOpened > OPEN_INTERVAL);
@@ -206,7 +190,7 @@ export class FilePool {
     else if (request.waiting) request.succeed(value);
     else request.options.late?.(value);
     request.options.user?.returned();
-    this.#share.giveBack();
+    this.#bound.giveBack();
   }
 
   /** @internal Takes a request out of the queue; false: it has left it. */
@@ -225,39 +209,42 @@ export class FilePool {
   }
 }
 
-/** The pool of this thread. */
-export const filePool: FilePool = new FilePool(threads);
-
-/**
- * What the file pool of this thread does and did.
- *
- * @example
- * ```ts
- * import { filePoolStats } from 'gopark/os';
- *
- * if (filePoolStats().oldestWait > 1000) console.warn('the disk does not keep up');
- * ```
- */
-export function filePoolStats(): FilePoolStats {
-  return filePool.stats;
+/** The pool in front of Node's threads. */
+export function threadPool(budget: ThreadBudget): FilePool {
+  // Name lookups may take two threads, and one is nobody's: of four, files have two, and so has DNS while files
+  // leave one of theirs idle.
+  return new FilePool(
+    (onFree) => new ThreadBound(budget.share(Math.max(1, budget.total - 1), onFree), budget.total),
+  );
 }
 
-/**
- * Sets how many file operations may be on Node's threads at a time. The default is two less than there are threads
- * (UV_THREADPOOL_SIZE, 4 unless set), at least 1: so name lookups, crypto and zlib go on while a disk hangs. The
- * most is one less than there are threads.
- *
- * Node's threads are shared by the whole process; each worker thread of JavaScript counts for itself.
- *
- * @throws ArgumentRangeError for a number outside that range.
- *
- * @example
- * ```ts
- * import { configureFiles } from 'gopark/os';
- *
- * configureFiles({ concurrency: 3 });
- * ```
- */
-export function configureFiles(options: { concurrency: number }): void {
-  filePool.concurrency = options.concurrency;
+class ThreadBound implements Bound {
+  readonly #share: ThreadShare;
+  readonly limit: number;
+  readonly limitReason = 'one less than Node has threads: UV_THREADPOOL_SIZE';
+
+  constructor(share: ThreadShare, limit: number) {
+    this.#share = share;
+    this.limit = limit;
+  }
+
+  get held(): number {
+    return this.#share.held;
+  }
+
+  get most(): number {
+    return this.#share.most;
+  }
+
+  set most(most: number) {
+    this.#share.most = most;
+  }
+
+  tryTake(): boolean {
+    return this.#share.tryTake();
+  }
+
+  giveBack(): void {
+    this.#share.giveBack();
+  }
 }

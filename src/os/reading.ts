@@ -1,10 +1,8 @@
-import fs from 'node:fs';
 import { resolvedCount, resolvedNull } from '../io/resolved.ts';
 import { readCached } from './cached-read.ts';
-import type { OpenFile, Stream } from './open-file.ts';
-import { LARGEST_PIECE, type Work } from './pool.ts';
+import type { FileWork, OpenFile, Stream } from './open-file.ts';
 
-/** The most bytes that one operation holds a thread for where they go through memory of the pool's. */
+/** The most bytes of one operation where they go through memory of the pool's. */
 const LARGEST_BOUNCE = 256 * 1024;
 
 /** Reads at the position and moves it: a count, or null at the end. */
@@ -101,14 +99,19 @@ async function readPiece(
     const n = readCached(file, p, from, position);
     if (n >= 0) return n;
   }
-  const length = Math.min(p.length - from, signal === undefined ? LARGEST_PIECE : LARGEST_BOUNCE);
+  const { lane } = file;
+  const { largestPiece } = lane.engine;
+  const most = signal === undefined ? largestPiece : Math.min(largestPiece, LARGEST_BOUNCE);
+  const length = Math.min(p.length - from, most);
   if (signal === undefined) {
-    return file.run<number>(op, (callback) => fs.read(file.fd, p, from, length, position, callback));
+    return file.run<number>(lane, op, (engine, done) =>
+      engine.read(file.fd, p, from, length, position, done),
+    );
   }
   // A thread that hangs may still write to its memory after the caller has left.
   const memory = new Uint8Array(length);
-  const work: Work<number> = (callback) => fs.read(file.fd, memory, 0, length, position, callback);
-  const n = await file.run<number>(op, work, { signal, abandonable: true });
+  const work: FileWork<number> = (engine, done) => engine.read(file.fd, memory, 0, length, position, done);
+  const n = await file.run<number>(lane, op, work, { signal, abandonable: true });
   p.set(n === length ? memory : memory.subarray(0, n), from);
   return n;
 }

@@ -3,7 +3,8 @@ import { EAGAIN, EINVAL, ENOTSUP, errnoMessage, errnoName } from '../poll/errno.
 import { type FD, type PieceOutcome, type PieceSource, TransferWaiter } from '../poll/index.ts';
 import type { Side } from './copy-range.ts';
 import { PathError } from './errors.ts';
-import { filePool, LARGEST_PIECE, type PoolUser, type Work } from './pool.ts';
+import { threadLane } from './lanes.ts';
+import type { PoolUser, Work } from './pool.ts';
 
 /** What says that this file cannot be sent, or not now: then it is read and written, which tells what is wrong. */
 const CANNOT: ReadonlySet<string> = new Set([
@@ -69,7 +70,7 @@ export class FileTransfer implements PieceSource {
 
   begin(slot: number, done: (count: number, outcome: PieceOutcome) => void): void {
     const from = this.#from;
-    const length = Math.min(LARGEST_PIECE, this.left);
+    const length = Math.min(threadLane.engine.largestPiece, this.left);
     let user: PoolUser;
     try {
       user = from.begin();
@@ -84,7 +85,7 @@ export class FileTransfer implements PieceSource {
       if (begun < 0) returned(0, -begun);
     };
     const { signal } = this.#withdrawn;
-    filePool.run<Sent>('sendFile', from.path, work, { user, signal }).then(
+    threadLane.pool.run<Sent>('sendFile', from.path, work, { user, signal }).then(
       ({ count, errno }) => done(count, this.outcome(count, length, errno)),
       (error) => done(0, { error }),
     );

@@ -1,7 +1,5 @@
-import fs from 'node:fs';
 import { PathError } from './errors.ts';
-import type { OpenFile, Stream } from './open-file.ts';
-import { LARGEST_PIECE, type Work } from './pool.ts';
+import type { FileWork, OpenFile, Stream } from './open-file.ts';
 
 /** Writes while nobody else uses the position, and moves it by what was written. */
 export async function writeNext(
@@ -54,13 +52,11 @@ export async function writeFrom(
   try {
     let rest = buffers;
     while (bytesWritten < length) {
-      const piece = firstBytes(rest, LARGEST_PIECE);
+      const { lane } = file;
+      const piece = firstBytes(rest, lane.engine.largestPiece);
       const at = position === null ? null : position + bytesWritten;
-      const work: Work<number> =
-        piece.length === 1
-          ? (callback) => fs.write(file.fd, piece[0]!, 0, piece[0]!.length, at, callback)
-          : (callback) => fs.writev(file.fd, piece, at, callback);
-      const n = await file.run<number>(op, work, { signal });
+      const work: FileWork<number> = (engine, done) => engine.write(file.fd, piece, at, done);
+      const n = await file.run(lane, op, work, { signal });
       if (n === 0) throw new PathError('ERR_NO_PROGRESS', 'the kernel takes nothing', file.details(op));
       bytesWritten += n;
       if (bytesWritten < length) rest = withoutFirst(rest, n);

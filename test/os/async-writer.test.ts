@@ -55,14 +55,14 @@ describe('AsyncWriter', () => {
 
   test('group commit: what comes while the disk is busy is one batch', async (t) => {
     const [writer, path] = await writerIn(t, { sync: 'batch' });
-    const disk = new SlowDisk(t, ['write', 'writev', 'fdatasync']);
+    const disk = new SlowDisk(t, ['write', 'datasync']);
     const first = writer.commit(text('a'));
     const second = writer.commit(text('b'));
     const write = await disk.next();
     const others = Array.from({ length: 100 }, (_, i) => writer.commit(text(String(i % 10))));
     const [a, b] = [watch(first), watch(second)];
     write.release();
-    assert.equal((await disk.next()).name, 'fdatasync');
+    assert.equal((await disk.next()).name, 'datasync');
     await turns(2);
     assert.ok(a.pending && b.pending, 'written is not enough');
     (await disk.next()).release();
@@ -78,7 +78,7 @@ describe('AsyncWriter', () => {
 
   test("'wait': the queue is bounded, and first come is first served", async (t) => {
     const [writer, path] = await writerIn(t, { capacity: 10 });
-    const disk = new SlowDisk(t, ['write', 'writev']);
+    const disk = new SlowDisk(t, ['write']);
     await writer.write(text('0123456'));
     assert.equal(writer.tryWrite(text('789abc')), false);
     assert.equal(writer.tryWrite(text('789')), true);
@@ -117,7 +117,7 @@ describe('AsyncWriter', () => {
 
   test("'drop': nobody waits, and what is dropped is counted", async (t) => {
     const [writer, path] = await writerIn(t, { capacity: 8, whenFull: 'drop' });
-    const disk = new SlowDisk(t, ['write', 'writev']);
+    const disk = new SlowDisk(t, ['write']);
     assert.equal(await writer.write(text('12345678')), 8);
     assert.equal(await writer.write(text('lost')), 4);
     assert.equal(writer.tryWrite(text('!')), false);
@@ -171,7 +171,7 @@ describe('AsyncWriter', () => {
 
   test('after a failed sync there is no second try', async (t) => {
     const [writer] = await writerIn(t, { sync: 'batch', capacity: 4 });
-    const disk = new SlowDisk(t, ['fdatasync']);
+    const disk = new SlowDisk(t, ['datasync']);
     const first = failure(writer.commit(text('abcd')));
     const waiting = failure(writer.write(text('efgh')));
     (await disk.next()).release(broken());
@@ -185,7 +185,7 @@ describe('AsyncWriter', () => {
 
   test('sync in milliseconds', async (t) => {
     const [writer, path] = await writerIn(t, { sync: 20 });
-    const disk = new SlowDisk(t, ['fdatasync']);
+    const disk = new SlowDisk(t, ['datasync']);
     await writer.commit(text('in the kernel\n'));
     assert.equal(readFileSync(path, 'utf8'), 'in the kernel\n');
     (await disk.next()).release();

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import fs, { chmodSync, constants, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, constants, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
@@ -21,6 +21,7 @@ import {
   syncDirectory,
   writeFile,
 } from 'gopark/os';
+import { fileLane } from '#dist/os/lanes.js';
 import { findNative } from '#dist/poll/drivers/epoll/native.js';
 import { pattern, sameBytes, text, untext } from '../lib/bytes.ts';
 import { directoryOf } from './lib.ts';
@@ -264,7 +265,7 @@ describe('os.File', () => {
     writeFileSync(join(directory, 'from'), bytes);
     await using from = await open(join(directory, 'from'));
     await using to = await open(join(directory, 'to'), 'w+');
-    const disk = t.mock.method(fs, 'read');
+    const disk = t.mock.method(fileLane().engine, 'read');
     await from.seek(1000, 'start');
     await to.write(text('head'));
     assert.equal(await copy(to, from), bytes.length - 1000);

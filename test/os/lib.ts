@@ -1,8 +1,10 @@
-import fs, { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { kernelMemory } from '#dist/os/cached-read.js';
+import type { FileEngine } from '#dist/os/file-engine.js';
+import { fileLane } from '#dist/os/lanes.js';
 import { EAGAIN } from '#dist/poll/errno.js';
 
 /** A directory that goes with the test. */
@@ -13,49 +15,45 @@ export function directoryOf(t: TestContext): string {
 }
 
 type Callback = (...results: unknown[]) => void;
-type Asynchronous =
-  | 'open'
-  | 'close'
-  | 'read'
-  | 'write'
-  | 'writev'
-  | 'fsync'
-  | 'fdatasync'
-  | 'fstat'
-  | 'ftruncate';
+type Operation = {
+  [Name in keyof FileEngine]-?: NonNullable<FileEngine[Name]> extends (...args: never[]) => void
+    ? Name
+    : never;
+}[Exclude<keyof FileEngine, 'suits'>];
 
-/** One call of node:fs whose answer the test holds back. */
+/** One operation whose answer the test holds back. */
 export interface HeldCall {
-  readonly name: Asynchronous;
+  readonly name: Operation;
   readonly args: unknown[];
-  /** The thread returns: with what the call really gives, or with an error instead. */
+  /** It goes on: with what it really gives, or with an error instead. */
   release(error?: Error): void;
 }
 
 /**
- * Puts itself between the pool and the system: calls of `names` do not begin before the test lets them. A disk that
- * hangs, without a disk that hangs.
+ * Puts itself between the pool and the engine: operations of `names` do not begin before the test lets them. A disk
+ * that hangs, without a disk that hangs.
  */
 export class SlowDisk {
   readonly held: HeldCall[] = [];
   #wake = () => {};
 
-  constructor(t: TestContext, names: readonly Asynchronous[]) {
+  constructor(t: TestContext, names: readonly Operation[]) {
+    const { engine } = fileLane();
     if (names.includes('read')) t.mock.method(kernelMemory, 'read', () => -EAGAIN);
     for (const name of names) {
-      const real = fs[name] as unknown as (...args: unknown[]) => void;
+      const real = engine[name] as unknown as (...args: unknown[]) => void;
       const slow = (...args: unknown[]) => {
         const callback = args.at(-1) as Callback;
         const release = (error?: Error) => {
           this.held.splice(this.held.indexOf(call), 1);
-          if (error === undefined) real.apply(fs, args);
+          if (error === undefined) real.apply(engine, args);
           else setImmediate(callback, error);
         };
         const call = { name, args, release };
         this.held.push(call);
         this.#wake();
       };
-      t.mock.method(fs, name, slow as never);
+      t.mock.method(engine, name, slow as never);
     }
   }
 

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import fs, { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, test } from 'node:test';
 import { ClosedError, configureFiles, filePoolStats, open } from 'gopark/os';
-import { FilePool } from '#dist/os/pool.js';
+import { fileLane } from '#dist/os/lanes.js';
+import { threadPool } from '#dist/os/pool.js';
 import { ThreadBudget, threadPoolSize, threads } from '#dist/runtime/threads.js';
 import { allWaits } from '#dist/runtime/waits.js';
 import { text } from '../lib/bytes.ts';
@@ -167,7 +168,7 @@ describe('the file pool', () => {
     const path = join(directoryOf(t), 'f');
     writeFileSync(path, '');
     const disk = new SlowDisk(t, ['open']);
-    const closed = t.mock.method(fs, 'close');
+    const closed = t.mock.method(fileLane().engine, 'close');
     const controller = new AbortController();
     const opening = open(path, 'r', 0, { signal: controller.signal });
     const call = await disk.next();
@@ -182,7 +183,7 @@ describe('the file pool', () => {
     writeFileSync(path, 'abcdef');
     const file = await open(path, 'r+');
     const disk = new SlowDisk(t, ['read', 'write']);
-    const closed = t.mock.method(fs, 'close');
+    const closed = t.mock.method(fileLane().engine, 'close');
     const p = new Uint8Array(3);
     const running = file.read(p);
     await disk.next();
@@ -228,7 +229,7 @@ describe('the file pool', () => {
   });
 
   test('work that throws gives its thread back', async () => {
-    const pool = new FilePool(new ThreadBudget(4));
+    const pool = threadPool(new ThreadBudget(4));
     const thrown = pool.run('read', 'f', () => {
       throw new TypeError('bad');
     });
@@ -263,8 +264,8 @@ describe('the budget of threads', () => {
       assert.equal(threadPoolSize(set), size, String(set));
     }
     assert.equal(new ThreadBudget(1).total, 1);
-    assert.equal(new FilePool(new ThreadBudget(1)).concurrency, 1);
-    assert.equal(new FilePool(new ThreadBudget(16)).concurrency, 14);
+    assert.equal(threadPool(new ThreadBudget(1)).concurrency, 1);
+    assert.equal(threadPool(new ThreadBudget(16)).concurrency, 14);
     assert.equal(threads.total, threadPoolSize() - 1);
   });
 });

@@ -32,7 +32,7 @@ describe('gateway: a disk that hangs', { timeout: 110_000 }, () => {
     const [trader, other, listener] = [await client(), await client(), await client()];
     for (const { socket } of [other, listener]) socket.setNoDelay(true);
     assert.equal(await trader.ask(order('before')), 'ACK before 1');
-    const disk = new SlowDisk(t, ['fdatasync']);
+    const disk = new SlowDisk(t, ['datasync']);
     trader.send('PING', order('1'), order('2'), 'PING');
     assert.equal(await trader.next(), 'PONG', 'the reply before the orders waits for nothing');
     const first = trader.next();
@@ -58,7 +58,7 @@ describe('gateway: a disk that hangs', { timeout: 110_000 }, () => {
 
   test('stops reading orders when the queue is full, and loses none', async (t) => {
     const { gateway, path, client } = await gatewayIn(t);
-    const disk = new SlowDisk(t, ['fdatasync']);
+    const disk = new SlowDisk(t, ['datasync']);
     const other = await client();
     const traders = await Promise.all(Array.from({ length: 4 }, client));
     const each = 6000;
@@ -85,7 +85,7 @@ describe('gateway: a disk that hangs', { timeout: 110_000 }, () => {
   test('requests behind orders are read and answered in their order, also after a half close', async (t) => {
     const { gateway, path, client } = await gatewayIn(t);
     const trader = await client();
-    const disk = new SlowDisk(t, ['fdatasync']);
+    const disk = new SlowDisk(t, ['datasync']);
     trader.send(order('1'));
     await disk.next();
     // In batches of their own, while the first one is on its way.
@@ -115,7 +115,7 @@ describe('gateway: a disk that hangs', { timeout: 110_000 }, () => {
     const idleTimeout = 200;
     const { gateway, client } = await gatewayIn(t, { idleTimeout });
     const [trader, silent] = [await client(), await client()];
-    const disk = new SlowDisk(t, ['fdatasync']);
+    const disk = new SlowDisk(t, ['datasync']);
     assert.equal(await silent.ask('PING'), 'PONG');
     trader.send(order('1'));
     const reply = trader.next();
@@ -135,7 +135,7 @@ describe('gateway: a disk that hangs', { timeout: 110_000 }, () => {
     const trader = await client();
     assert.equal(await trader.ask(order('1')), 'ACK 1 1');
     const stderr = t.mock.method(console, 'error', () => {});
-    const disk = new SlowDisk(t, ['fdatasync']);
+    const disk = new SlowDisk(t, ['datasync']);
     const second = trader.ask(order('2'));
     (await disk.next()).release(
       Object.assign(new Error('EIO'), { code: 'EIO', errno: -5, syscall: 'fdatasync' }),

@@ -1,0 +1,59 @@
+import type fs from 'node:fs';
+
+/** Called once, from the event loop, never within the call that began the operation. Errors are Node's own. */
+export type Done<T> = (error: unknown, value?: T) => void;
+
+export type FileEngineName = 'threads' | 'uring';
+
+/** How a write ended that the disk was to have at once. */
+export interface DurableWrite {
+  /** The bytes that the kernel took. */
+  readonly count: number;
+  /** Whether the disk has them. False: they were too few, or see `syncError`. */
+  readonly synced: boolean;
+  /** Why the disk does not have them; null: it has, or nobody has asked it. */
+  readonly syncError: unknown;
+}
+
+/**
+ * How operations on files are executed. Who may begin one, in which order and how many at a time is the pool's
+ * business; an operation that has begun cannot be called back.
+ *
+ * Descriptors are Node's, and stay open until all their operations are done. A `p` or `buffers` of the caller's is in
+ * use until `done` is called, and then not any more, whatever the caller did with it meanwhile.
+ */
+export interface FileEngine {
+  readonly name: FileEngineName;
+  /** The most bytes that one read or write moves. */
+  readonly largestPiece: number;
+  /** Whether reads and writes of a descriptor are for this engine. Asked once for each. */
+  suits(fd: number): boolean;
+
+  /** `path` is what the caller gave. */
+  open(path: string | URL, flags: number, mode: number, done: Done<number>): void;
+  close(fd: number, done: Done<void>): void;
+  /** At most `length` bytes, into `p` from index `from` on; `position` null: where the descriptor stands. */
+  read(
+    fd: number,
+    p: Uint8Array,
+    from: number,
+    length: number,
+    position: number | null,
+    done: Done<number>,
+  ): void;
+  /** At most all of `buffers`, of which none is empty; `position` null: where the descriptor stands, or appended. */
+  write(fd: number, buffers: readonly Uint8Array[], position: number | null, done: Done<number>): void;
+  /** The same, and then `datasync` if the kernel took all: where that is less than two operations. */
+  writeAndSync?(
+    fd: number,
+    buffers: readonly Uint8Array[],
+    position: number | null,
+    done: Done<DurableWrite>,
+  ): void;
+  sync(fd: number, done: Done<void>): void;
+  datasync(fd: number, done: Done<void>): void;
+  truncate(fd: number, size: number, done: Done<void>): void;
+  stat(fd: number, done: Done<fs.Stats>): void;
+  /** Links are followed. */
+  statPath(path: string | URL, done: Done<fs.Stats>): void;
+}
