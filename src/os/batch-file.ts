@@ -27,7 +27,10 @@ export class BatchFile {
   #begun = 0;
   /** When the disk must have what the kernel has; Infinity: it has it, or nobody has asked. */
   syncDue = Number.POSITIVE_INFINITY;
-  /** A failure after which nobody knows what is in the file. */
+  /**
+   * A failure after which nobody knows what is in the file. Of a sync: the kernel may have dropped the pages, and
+   * would report success the next time.
+   */
   broken: unknown = null;
   /** A rotation failed; the bytes went to the old file. */
   rotationFailure: unknown = null;
@@ -52,20 +55,27 @@ export class BatchFile {
     const start = this.#end;
     this.counts.batches++;
     try {
-      await this.file.writev(buffers);
+      if (sync === 'batch') {
+        await this.file.writeDurably(buffers);
+        this.counts.syncs++;
+      } else {
+        await this.file.writev(buffers);
+        if (sync !== 'never') this.syncDue = Math.min(this.syncDue, now() + sync);
+      }
       this.#end = start + length;
+      return null;
     } catch (error) {
       const failure = this.#failed(error);
-      await this.#cleanUp(start, (error as PathError).bytesWritten ?? 0);
+      if (error instanceof PathError && error.op === 'datasync') {
+        this.counts.syncs++;
+        this.#end = start + length;
+        this.broken = failure;
+        await this.#cutOffUnsynced(start);
+      } else {
+        await this.#cleanUp(start, (error as PathError).bytesWritten ?? 0);
+      }
       return failure;
     }
-    if (sync === 'batch') {
-      const failure = await this.sync();
-      if (failure !== null) await this.#cutOffUnsynced(start);
-      return failure;
-    }
-    if (sync !== 'never') this.syncDue = Math.min(this.syncDue, now() + sync);
-    return null;
   }
 
   /** Makes the disk have what the kernel has: null, or why that failed. */
@@ -77,7 +87,6 @@ export class BatchFile {
       await this.file.datasync();
       return null;
     } catch (error) {
-      // The kernel may have dropped the pages, and would report success the next time.
       this.broken = this.#failed(error);
       return this.broken;
     }

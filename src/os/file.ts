@@ -36,7 +36,7 @@ import { checkMode } from './open-flags.ts';
 import { copyFromPipe, pipeBehind } from './pipe-copy.ts';
 import { readFrom, readNext } from './reading.ts';
 import type { FileCallOptions } from './waiting.ts';
-import { writeFrom, writeNext } from './writing.ts';
+import { type Durability, writeFrom, writeNext } from './writing.ts';
 
 /**
  * An open file. Its operations run on a bounded number of Node's threads, but for reads of what the kernel has in
@@ -152,6 +152,18 @@ export class File
       return Promise.reject(error);
     }
     return writeNext(this.#file, buffers, length, options?.signal);
+  }
+
+  /**
+   * `writev`, then `datasync`, as one operation where the engine can. A failure of the latter says so by its `op`.
+   * @internal
+   */
+  async writeDurably(buffers: readonly Uint8Array[]): Promise<void> {
+    this.#file.mustBeOpen('write');
+    const durability: Durability = { synced: false };
+    const length = buffers.reduce((sum, p) => sum + p.length, 0);
+    await writeNext(this.#file, buffers, length, undefined, durability);
+    if (!durability.synced) await this.datasync();
   }
 
   /** Writes all of `p` at `offset`, as WriterAt says. Not on a file opened to append. */

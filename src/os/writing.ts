@@ -1,5 +1,12 @@
 import { PathError } from './errors.ts';
+import type { DurableWrite } from './file-engine.ts';
+import type { Lane } from './lanes.ts';
 import type { FileWork, OpenFile, Stream } from './open-file.ts';
+
+/** For a write that the disk is to have: whether the engine has seen to that together with the write. */
+export interface Durability {
+  synced: boolean;
+}
 
 /** Writes while nobody else uses the position, and moves it by what was written. */
 export async function writeNext(
@@ -7,6 +14,7 @@ export async function writeNext(
   buffers: readonly Uint8Array[],
   length: number,
   signal: AbortSignal | undefined,
+  durability: Durability | null = null,
 ): Promise<number> {
   await file.lock.take('write', file.path, signal);
   let before: number | null = null;
@@ -14,7 +22,7 @@ export async function writeNext(
     if (file.inherited) file.lookAtInherited('write');
     if (file.stream !== null) return await writeToStream(file.stream, buffers, 0, signal);
     if (!file.appends && !file.inherited) before = await file.current('write');
-    const n = await writeFrom(file, 'write', buffers, length, before, signal);
+    const n = await writeFrom(file, 'write', buffers, length, before, signal, durability);
     if (n > 0) file.position = before === null ? null : before + n;
     return n;
   } catch (error) {
@@ -47,14 +55,26 @@ export async function writeFrom(
   length: number,
   position: number | null,
   signal: AbortSignal | undefined,
+  durability: Durability | null = null,
 ): Promise<number> {
   let bytesWritten = 0;
   try {
     let rest = buffers;
     while (bytesWritten < length) {
       const { lane } = file;
-      const piece = firstBytes(rest, lane.engine.largestPiece);
+      const { largestPiece, writeAndSync } = lane.engine;
+      const piece = firstBytes(rest, largestPiece);
       const at = position === null ? null : position + bytesWritten;
+      if (durability !== null && writeAndSync !== undefined && length - bytesWritten <= largestPiece) {
+        const { count, synced, syncError } = await writeLast(file, lane, op, piece, at, signal);
+        bytesWritten += count;
+        durability.synced = synced;
+        if (syncError !== null) throw file.error('datasync', syncError, { bytesWritten });
+        if (count > 0) {
+          rest = withoutFirst(rest, count);
+          continue;
+        }
+      }
       const work: FileWork<number> = (engine, done) => engine.write(file.fd, piece, at, done);
       const n = await file.run(lane, op, work, { signal });
       if (n === 0) throw new PathError('ERR_NO_PROGRESS', 'the kernel takes nothing', file.details(op));
@@ -65,6 +85,19 @@ export async function writeFrom(
   } catch (error) {
     throw file.error(op, error, { bytesWritten }, signal);
   }
+}
+
+/** The last piece, and the disk is told at once. */
+function writeLast(
+  file: OpenFile,
+  lane: Lane,
+  op: string,
+  piece: readonly Uint8Array[],
+  position: number | null,
+  signal: AbortSignal | undefined,
+): Promise<DurableWrite> {
+  const work: FileWork<DurableWrite> = (engine, done) => engine.writeAndSync!(file.fd, piece, position, done);
+  return file.run(lane, op, work, { signal });
 }
 
 /** The arrays that hold the first `most` bytes; the last one cut where it is too long. */
