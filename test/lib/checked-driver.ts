@@ -59,6 +59,8 @@ interface SlotState {
   closing: boolean;
   /** 'left': switched off, but what had been received may still come, once. */
   stream: 'on' | 'left' | 'off';
+  /** A borrowed pipe: nothing may be staged. */
+  readonly isPipe: boolean;
 }
 
 /** Sits between a driver and its receiver and holds both to the contract of src/poll/driver.ts. */
@@ -167,6 +169,12 @@ export class CheckedDriver implements Driver, CompletionReceiver {
       this.#call('inherit', () => this.#driver.inherit!(descriptor)),
       OP_LISTEN,
     );
+  }
+
+  borrowPipe(descriptor: number): number {
+    if (!this.capabilities.has('pipes')) this.#violation('borrowPipe without the capability');
+    const slot = this.#call('borrowPipe', () => this.#driver.borrowPipe!(descriptor));
+    return this.#opened(slot, 0, true);
   }
 
   get unix(): UnixDriver {
@@ -357,6 +365,7 @@ export class CheckedDriver implements Driver, CompletionReceiver {
 
   stage(slot: number, p: Uint8Array, from: number, to: number): void {
     const state = this.#state(slot, 'stage');
+    if (state?.isPipe) this.#violation(`stage of slot ${slot}, which is a pipe`);
     if (from > to || to > p.length) this.#violation(`stage of [${from}, ${to}) of ${p.length} bytes`);
     if (state?.shut.has('write')) this.#violation(`stage behind the shutdown of slot ${slot}`);
     this.#call('stage', () => this.#driver.stage(slot, p, from, to));
@@ -469,7 +478,7 @@ export class CheckedDriver implements Driver, CompletionReceiver {
     return this.#opened(slot, 0);
   }
 
-  #opened(slot: number, op: Op | 0): number {
+  #opened(slot: number, op: Op | 0, isPipe = false): number {
     if (slot < 0) return slot;
     if (this.#slots.has(slot)) this.#violation(`slot ${slot} was given out twice`);
     this.#slots.set(slot, {
@@ -479,6 +488,7 @@ export class CheckedDriver implements Driver, CompletionReceiver {
       shut: new Set(),
       closing: false,
       stream: 'off',
+      isPipe,
     });
     return slot;
   }

@@ -4,6 +4,7 @@ import { datagrams } from './driver-suite/datagrams.ts';
 import { loop } from './driver-suite/loop.ts';
 import { opening } from './driver-suite/opening.ts';
 import { options } from './driver-suite/options.ts';
+import { pipes } from './driver-suite/pipes.ts';
 import { processes } from './driver-suite/processes.ts';
 import { receiving } from './driver-suite/receiving.ts';
 import { sending } from './driver-suite/sending.ts';
@@ -28,6 +29,7 @@ export function driverSuite(subject: Subject): void {
   runRows(subject, `${name}: shutdown and close`, closing);
   runRows(subject, `${name}: synchronous attempts`, attempts);
   runRows(subject, `${name}: splicing`, splicing);
+  runRows(subject, `${name}: pipes`, pipes);
   runRows(subject, `${name}: datagrams`, datagrams);
   runRows(subject, `${name}: options`, options);
   runRows(subject, `${name}: Unix sockets`, unix);
