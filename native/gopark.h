@@ -109,7 +109,12 @@ void leases_end(driver_t *driver);
 extern const napi_property_descriptor lease_functions[];
 extern const size_t lease_function_count;
 
+/* uring.c: the kernel's completion rings. */
+extern const napi_property_descriptor uring_functions[];
+extern const size_t uring_function_count;
+
 /* poller.c: the tight loops. */
+bool call_javascript(napi_env env, napi_async_context context, napi_ref function);
 void collect(driver_t *driver, poller_set_t *set);
 void flush(driver_t *driver);
 int32_t flush_slot(driver_t *driver, slot_t *slot, int32_t *unsent);

@@ -272,13 +272,12 @@ void flush(driver_t *driver)
 }
 
 /* Runs JavaScript on the completions, then the goroutines they woke. False when this thread is being ended. */
-static bool call_on_batch(driver_t *driver)
+bool call_javascript(napi_env env, napi_async_context context, napi_ref function)
 {
-	napi_env env = driver->env;
-	napi_value on_batch, global, error;
-	if (napi_get_reference_value(env, driver->on_batch, &on_batch) != napi_ok || napi_get_global(env, &global) != napi_ok)
+	napi_value callback, global, error;
+	if (napi_get_reference_value(env, function, &callback) != napi_ok || napi_get_global(env, &global) != napi_ok)
 		return false;
-	napi_status status = napi_make_callback(env, driver->async_context, global, on_batch, 0, NULL, NULL);
+	napi_status status = napi_make_callback(env, context, global, callback, 0, NULL, NULL);
 	if (status == napi_ok)
 		return true;
 	bool pending = false;
@@ -288,6 +287,11 @@ static bool call_on_batch(driver_t *driver)
 		return false;
 	/* Nobody above us could catch it: as with any callback of Node's, it is an uncaught exception. */
 	return napi_fatal_exception(env, error) == napi_ok;
+}
+
+static bool call_on_batch(driver_t *driver)
+{
+	return call_javascript(driver->env, driver->async_context, driver->on_batch);
 }
 
 static bool flush_and_report(driver_t *driver)

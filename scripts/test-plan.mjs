@@ -32,6 +32,7 @@ const INDEPENDENT = [
   'poll/interleavings',
   'poll/ip-words',
   'poll/native-file',
+  'poll/ring',
   'runtime/after',
   'runtime/registry',
   'runtime/timers',

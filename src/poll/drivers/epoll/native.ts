@@ -63,6 +63,18 @@ export interface Native {
   adopt(table: Int32Array, row: number, state: number, packets: boolean): number;
   expire(row: number, state: number): number;
 
+  // io_uring: native/uring.c
+
+  /** `params` are filled in. `onBatch` is called while there are completions. */
+  uringOpen(entries: number, params: Uint32Array, onBatch: () => void): OpenedRing | number;
+  /** How many were submitted, or a negated errno. */
+  uringEnter(ring: unknown, wait: number): number;
+  uringRegister(ring: unknown, opcode: number, argument: NodeJS.TypedArray | null, count: number): number;
+  uringReference(ring: unknown, on: boolean): void;
+  uringClose(ring: unknown): void;
+  /** Where the memory of `p` lies. */
+  addressOf(p: NodeJS.TypedArray): number;
+
   // Datagram sockets: entries and their addresses are in the two blocks that `startDatagrams` was given.
 
   startDatagrams(
@@ -109,6 +121,13 @@ export interface Native {
     length: number,
     done: (count: number, errno: number) => void,
   ): number;
+}
+
+/** A ring with the kernel's memory: `rings` and `sqes` stay readable when it is closed. */
+export interface OpenedRing {
+  readonly ring: unknown;
+  readonly rings: ArrayBuffer;
+  readonly sqes: ArrayBuffer;
 }
 
 /** What the native part calls each option: its place in this list. */
