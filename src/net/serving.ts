@@ -7,7 +7,10 @@ import type { CallOptions, Conn } from './conn.ts';
 import { ClosedError } from './errors.ts';
 import type { Listener } from './listener.ts';
 
-/** Serves one connection. `stopping` fires when a shutdown begins: finish what you are at, and return. */
+/**
+ * Serves one connection. `stopping` fires when a shutdown begins: finish what you are at, and return. It is one signal
+ * for all connections of the server: a listener that is added to it has to be removed when the handler ends.
+ */
 export type ConnHandler<C extends Conn> = (conn: C, stopping: AbortSignal) => Promise<void> | void;
 
 /** Options of a shutdown. */
@@ -133,11 +136,18 @@ export class Serving<C extends Conn = Conn> {
  * import { Scanner } from 'gopark/bufio';
  * import { writeString } from 'gopark/io';
  * import { listen, startServing } from 'gopark/net';
+ * import { afterFunc } from 'gopark/sync';
  *
  * const serving = startServing(await listen('tcp', '127.0.0.1:9000'), async (conn, stopping) => {
  *   // Who is idle when the shutdown begins waits no longer; who is at work finishes.
- *   stopping.addEventListener('abort', () => conn.setReadTimeout(0));
- *   for await (const line of new Scanner(conn)) await writeString(conn, `${line}\n`);
+ *   const stop = afterFunc(stopping, () => conn.setReadTimeout(0));
+ *   try {
+ *     for await (const line of new Scanner(conn)) await writeString(conn, `${line}\n`);
+ *   } catch (error) {
+ *     if (!stopping.aborted) throw error;
+ *   } finally {
+ *     stop();
+ *   }
  * });
  * process.once('SIGTERM', async () => console.log(await serving.shutdown({ timeout: 5000 }), 'cut off'));
  * ```

@@ -1,0 +1,38 @@
+// Every link between the pages leads somewhere, and docs/README.md names every page.
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { dirname, join, posix } from 'node:path';
+import { test } from 'node:test';
+import { root } from './docstrings.ts';
+import { anchorsOf, pages, proseOf, textOf } from './markdown.ts';
+
+function links(page: string): string[] {
+  const found = [...proseOf(page).matchAll(/\]\(([^)\s]+)\)/g)].map(([, link]) => link!);
+  return found.filter((link) => !/^[a-z]+:/.test(link));
+}
+
+test('every link leads to a file, and to a heading in it', () => {
+  const broken: string[] = [];
+  let count = 0;
+  for (const page of pages()) {
+    for (const link of links(page)) {
+      count += 1;
+      const [path = '', anchor] = link.split('#');
+      const target = path === '' ? page : posix.join(dirname(page), path);
+      if (!existsSync(join(root, target))) broken.push(`${page}: ${link}: no such file`);
+      else if (anchor !== undefined && target.endsWith('.md') && !anchorsOf(target).has(anchor)) {
+        broken.push(`${page}: ${link}: no such heading`);
+      }
+    }
+  }
+  assert.deepEqual(broken, []);
+  assert.ok(count > 60, `only ${count} links were found`);
+});
+
+test('docs/README.md has a line for every page', () => {
+  const index = textOf('docs/README.md');
+  const missing = pages().filter(
+    (page) => page.startsWith('docs/') && page !== 'docs/README.md' && !index.includes(`(${page.slice(5)})`),
+  );
+  assert.deepEqual(missing, []);
+});
