@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { needs } from '../../lib/needs.ts';
 import type { Scenario } from '../programs.ts';
 import { talk } from './lib.ts';
 
@@ -13,6 +14,8 @@ await null;
   },
   'docs/serve.md#serve': {
     after: "console.log('serving');\n",
+    // Where connections cannot change threads it says so.
+    stderr: /^(?:|\(node.*one P instead of.*)$/s,
     drive: async (running) => {
       await running.printed('serving');
       await talk(9000, 'to a P', 'to a P', 'SIGTERM')(running);
@@ -30,6 +33,7 @@ quotes.trySend(7);
   },
   'docs/sync.md#shared': { stdout: 'ACME\n' },
   'docs/threads.md#detach': {
+    ...needs('leases'),
     drive: async (running) => {
       const peer = await running.connect(9000);
       assert.match(await peer.end(), /^waited \d+ ms\n$/);
