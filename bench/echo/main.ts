@@ -1,11 +1,11 @@
 // `npm run bench:echo`: echo servers side by side. `-- --only c100,bulk --contenders c,gopark --rounds 20`, `-- --quick`, `-- --go`
 import { parseArgs } from 'node:util';
-import { compile } from '../lib/compile.ts';
 import { namesIn, numberIn, runMain } from '../lib/options.ts';
 import { machine } from '../lib/report.ts';
-import { compare } from './compare.ts';
 import { contendersIn } from './contenders.ts';
-import { workloads } from './workloads.ts';
+import { printEcho } from './print.ts';
+import { compare } from './rounds.ts';
+import { type Workload, workloads } from './workloads.ts';
 
 await runMain(async () => {
   const { values } = parseArgs({
@@ -22,12 +22,17 @@ await runMain(async () => {
   const seconds = numberIn(values.seconds ?? (values.quick ? '0.2' : '0.4'), 'seconds');
   const contenders = contendersIn(values.contenders, values.go);
   const only = namesIn(values.only, Object.keys(workloads), 'workload');
-  const generator = compile('echo/load/load-generator.c');
   console.log(machine());
   console.log(
     `medians of ${rounds} rounds of ${seconds} s; ratios of CPU per message, paired within a round`,
   );
+  const all: Readonly<Record<string, Workload>> = workloads;
+  const failed = (_name: string, error: unknown) => {
+    throw error;
+  };
   for (const name of only) {
-    await compare(workloads[name]!, contenders, { generator, rounds, seconds });
+    const workload = all[name]!;
+    const found = await compare(workload, contenders, { rounds, seconds, repeats: rounds }, failed);
+    printEcho(workload.title, found);
   }
 });

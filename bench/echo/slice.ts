@@ -1,12 +1,22 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Child } from '../lib/child.ts';
+import { compile } from '../lib/compile.ts';
+import { cpuMicroseconds } from '../lib/cpu-time.ts';
+import type { Noise } from '../lib/noise.ts';
 import type { Workload } from './workloads.ts';
 
 /** What one short load on one server showed. */
-export interface Slice {
+export interface Slice extends Noise {
   readonly messagesPerSecond: number;
-  /** Round trips in microseconds. */
+  /** Microseconds, of round trips; in an open loop from when the message was due. */
   readonly p50: number;
   readonly p99: number;
+  readonly p999: number;
+  readonly max: number;
+  /** Microseconds and how many there were. */
+  readonly histogram: readonly (readonly [number, number])[];
+  /** In an open loop: never answered. */
+  readonly unanswered: number;
   /** Microseconds of the server's CPU time. */
   readonly cpuPerMessage: number;
   /** Too coarse to say much of one slice; see userShare. */
@@ -17,19 +27,28 @@ export interface Slice {
 /** Connections are made and the first messages sent before measuring begins. */
 const settling = 0.15;
 
+/** The path of the program that makes the load. */
+export function loadFor({ load }: Workload): string {
+  return compile(`echo/load/${load ?? 'load-generator'}.c`);
+}
+
 export async function slice(
-  generator: string,
+  program: string,
   server: { readonly pid: number; readonly port: string },
-  { connections, size, depth }: Workload,
+  workload: Workload,
   seconds: number,
 ): Promise<Slice> {
-  const args = [server.port, connections, size, depth, seconds, settling, server.pid].map(String);
-  const load = new Child('load', [generator, ...args]);
+  const { connections, size, depth, pattern, mode } = workload;
+  const times = [seconds, workload.settling ?? settling];
+  const how = pattern === undefined && mode !== 'lines' ? [] : [pattern ?? 'closed'];
+  const args = [server.port, connections, size, depth, ...times, server.pid, ...how];
+  const load = new Child('load', [program, ...args.map(String), ...(mode === 'lines' ? ['lines'] : [])]);
   try {
     const found = JSON.parse(await load.line());
     return { ...found, cpuPerMessage: found.cpu / found.messages };
   } finally {
-    await load.stop();
+    await load.ended(3000);
+    await untilIdle(server.pid);
   }
 }
 
@@ -37,4 +56,15 @@ export async function slice(
 export function userShare(slices: readonly Slice[]): number {
   const sum = (key: 'userTicks' | 'systemTicks') => slices.reduce((total, one) => total + one[key], 0);
   return sum('userTicks') / (sum('userTicks') + sum('systemTicks'));
+}
+
+/** Waits, for a while, until a server has nothing left to do: it parts from thousands of connections at once. */
+async function untilIdle(pid: number): Promise<void> {
+  const interval = 20;
+  for (let waited = 0, before = cpuMicroseconds(pid); waited < 3000; waited += interval) {
+    await sleep(interval);
+    const now = cpuMicroseconds(pid);
+    if (now - before < interval * 50) return; // a twentieth of a core
+    before = now;
+  }
 }

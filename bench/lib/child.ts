@@ -49,6 +49,14 @@ export class Child {
     this.#process.stdin!.write(`${line}\n`);
   }
 
+  /** Waits until it ends by itself; after so many milliseconds it is made to. */
+  async ended(patience: number): Promise<void> {
+    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
+    const timer = setTimeout(() => this.#process.kill('SIGKILL'), patience);
+    await new Promise((resolve) => this.#process.once('exit', resolve));
+    clearTimeout(timer);
+  }
+
   /** Ends it by closing its input where it looks at that, by a signal where not. */
   async stop(how: 'input' | 'signal' = 'signal'): Promise<void> {
     if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;

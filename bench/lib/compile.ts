@@ -5,52 +5,87 @@ import { fileURLToPath } from 'node:url';
 
 const root = new URL('../../../', import.meta.url);
 const headers = fileURLToPath(new URL('bench/lib/', root));
+const goModule = 'peers/go';
+
+/** A program that cannot be had here: a compiler or a package is missing. */
+export class MissingError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'MissingError';
+  }
+}
 
 function changed(path: string): number {
   return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 }
 
-const headersChanged = () =>
-  readdirSync(headers)
-    .filter((name) => name.endsWith('.h'))
-    .map((name) => changed(headers + name));
+function changedUnder(folder: string, matches: (name: string) => boolean): number {
+  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(matches);
+  return Math.max(0, ...names.map((name) => changed(`${folder}/${name}`)));
+}
 
-/** Has `build` make build/bench/bin/NAME of bench/SOURCE unless that is there and newer; its path. */
+interface Compiler {
+  readonly command: readonly string[];
+  readonly cwd?: string;
+  readonly remedy: string;
+}
+
+/** Has a compiler make build/bench/bin/NAME of SOURCE unless that is there and newer than `newest`; its path. */
 function build(
   source: string,
   name: string,
-  newestOthers: readonly number[],
-  compilerFor: (input: string, output: string) => { command: readonly string[]; remedy: string },
+  newest: number,
+  compilerFor: (output: string) => Compiler,
 ): string {
-  const input = fileURLToPath(new URL(`bench/${source}`, root));
   const bin = fileURLToPath(new URL('build/bench/bin/', root));
   const output = bin + name;
-  if (changed(output) > Math.max(changed(input), ...newestOthers)) return output;
+  if (changed(output) > newest) return output;
   mkdirSync(bin, { recursive: true });
-  const { command, remedy } = compilerFor(input, output);
+  const { command, cwd, remedy } = compilerFor(output);
   const [compiler, ...args] = command;
-  const result = spawnSync(compiler!, args, { stdio: ['ignore', 'inherit', 'inherit'] });
+  const result = spawnSync(compiler!, args, { stdio: ['ignore', 'inherit', 'inherit'], cwd });
   if (result.error !== undefined) {
-    throw new Error(
+    throw new MissingError(
       `${source} has to be compiled, but "${compiler}" does not start (${result.error.message}): ${remedy}`,
     );
   }
-  if (result.status !== 0) throw new Error(`${compiler} could not compile bench/${source}`);
+  if (result.status !== 0) throw new MissingError(`${compiler} could not compile bench/${source}`);
   return output;
 }
 
 /** Compiles `bench/SOURCE`, a C file, unless that has been done; the program's path. */
 export function compile(source: string): string {
-  return build(source, basename(source, '.c'), headersChanged(), (input, output) => ({
-    command: [process.env.CC ?? 'cc', '-O2', '-std=gnu11', '-Wall', '-Wextra', '-o', output, input],
+  const input = fileURLToPath(new URL(`bench/${source}`, root));
+  const newest = Math.max(
+    changed(input),
+    changedUnder(headers, (name) => name.endsWith('.h')),
+  );
+  const options = ['-O2', '-std=gnu11', '-Wall', '-Wextra', '-pthread'];
+  return build(source, basename(source, '.c'), newest, (output) => ({
+    command: [process.env.CC ?? 'cc', ...options, '-o', output, input],
     remedy: 'install a C compiler (Debian, Ubuntu: apt-get install gcc libc6-dev) or name one in CC.',
   }));
 }
 
 /** Compiles `bench/SOURCE`, a Go file that imports nothing but the standard library. */
 export function compileGo(source: string): string {
-  return build(source, `${basename(source, '.go')}-go`, [], (input, output) => ({
+  const input = fileURLToPath(new URL(`bench/${source}`, root));
+  return build(source, `${basename(source, '.go')}-go`, changed(input), (output) => ({
     command: ['go', 'build', '-o', output, input],
     remedy: 'install Go, or leave this contender out.',
+  }));
+}
+
+/**
+ * Compiles a program of the Go module in bench/peers/go. The first time, go loads the modules that it imports, as
+ * go.mod and go.sum pin them.
+ */
+export function compileGoPeer(name: string): string {
+  const module = fileURLToPath(new URL(`bench/${goModule}`, root));
+  const newest = changedUnder(module, (path) => /\.go$|^go\.(?:mod|sum)$/.test(path));
+  return build(`${goModule}/${name}`, `${name}-go-peer`, newest, (output) => ({
+    command: ['go', 'build', '-o', output, `./${name}`],
+    cwd: module,
+    remedy: 'install Go (https://go.dev/dl), or leave this contender out.',
   }));
 }

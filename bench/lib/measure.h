@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { SUB_BUCKETS = 64, BUCKETS = 40 * SUB_BUCKETS };
 
@@ -52,10 +53,32 @@ static inline int connect_from(int source, int port)
 	return fd;
 }
 
+/* A listener on 127.0.0.1 whose port has been printed. */
+static inline int listen_on_any_port(void)
+{
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t length = sizeof address;
+	if (bind(listener, (struct sockaddr *)&address, length) < 0 || listen(listener, 4096) < 0)
+		die("listen");
+	getsockname(listener, (struct sockaddr *)&address, &length);
+	printf("%d\n", ntohs(address.sin_port));
+	fflush(stdout);
+	return listener;
+}
+
 static inline void set_nonblocking(int fd)
 {
 	if (fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
 		die("fcntl");
+}
+
+/* Closing it leaves nothing behind: no port that has to wait, but a reset for the peer. */
+static inline void close_by_reset(int fd)
+{
+	struct linger none = { .l_onoff = 1, .l_linger = 0 };
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+	close(fd);
 }
 
 static inline void record(struct histogram *histogram, uint64_t ns)
@@ -68,6 +91,13 @@ static inline void record(struct histogram *histogram, uint64_t ns)
 		histogram->largest = ns;
 }
 
+/* The smallest value of a bucket, in nanoseconds. */
+static inline uint64_t bucket_ns(int i)
+{
+	int octave = i < SUB_BUCKETS ? 0 : i / (SUB_BUCKETS / 2) - 1;
+	return (uint64_t)(i - octave * (SUB_BUCKETS / 2)) << octave;
+}
+
 static inline double percentile_us(const struct histogram *histogram, double share)
 {
 	uint64_t seen = 0;
@@ -75,10 +105,26 @@ static inline double percentile_us(const struct histogram *histogram, double sha
 		seen += histogram->buckets[i];
 		if (seen == 0 || seen < share * histogram->count)
 			continue;
-		int octave = i < SUB_BUCKETS ? 0 : i / (SUB_BUCKETS / 2) - 1;
-		return (double)((uint64_t)(i - octave * (SUB_BUCKETS / 2)) << octave) / 1000;
+		return bucket_ns(i) / 1000.0;
 	}
 	return 0;
+}
+
+/* Members of a JSON object: how many there were, percentiles in microseconds, and the filled buckets as pairs of
+ * microseconds and a count. */
+static inline void print_latencies(const struct histogram *histogram)
+{
+	printf("\"count\":%llu,\"p50\":%.1f,\"p99\":%.1f,\"p999\":%.1f,\"max\":%.1f,\"histogram\":[",
+	       (unsigned long long)histogram->count, percentile_us(histogram, 0.5), percentile_us(histogram, 0.99),
+	       percentile_us(histogram, 0.999), histogram->largest / 1000.0);
+	const char *comma = "";
+	for (int i = 0; i < BUCKETS; i++) {
+		if (histogram->buckets[i] == 0)
+			continue;
+		printf("%s[%.3f,%llu]", comma, bucket_ns(i) / 1000.0, (unsigned long long)histogram->buckets[i]);
+		comma = ",";
+	}
+	printf("]");
 }
 
 #endif

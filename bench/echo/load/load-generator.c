@@ -1,35 +1,57 @@
 /*
- * A closed-loop load for echo servers: each connection keeps DEPTH messages of SIZE bytes under way and checks every
- * byte that comes back. One thread, epoll.
+ * Load for echo servers: DEPTH messages of SIZE bytes under way on each connection, every byte that comes back checked.
+ * One thread, epoll.
  *
- *   load-generator PORT CONNECTIONS SIZE DEPTH SECONDS WARM_UP_SECONDS [SERVER_PID]
+ *   load-generator PORT CONNECTIONS SIZE DEPTH SECONDS WARM_UP_SECONDS [SERVER_PID [PATTERN [lines]]]
+ *
+ * PATTERN is one of
+ *   closed     an answer makes room for the next message
+ *   open:RATE  RATE messages a second in all, whatever becomes of them, to one connection after the other; latency
+ *              counts from the instant at which a message was due, so that no stall hides the wait behind it
+ *   herd       a message on all connections at once, and the next when all are answered and some time has passed
+ * With "lines" a message is text that ends with a line feed.
  *
  * It prints one line of JSON. The CPU time of SERVER_PID in it belongs to the very window that its messages are of.
  */
 #define _GNU_SOURCE
-#include "../../lib/cpu-of.h"
-#include "../../lib/measure.h"
+#include "../../lib/noise.h"
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 enum { EVENTS = 512, BUFFER = 256 * 1024, STREAMING = 16 * 1024 };
+/* Between the last answer of a herd and the next; how long answers that are due at the end may take. */
+static const int64_t herd_pause = 10 * 1000000, patience = 2000 * 1000000ll;
 
 struct connection {
 	int fd;
 	uint64_t to_send, sent, received; /* bytes */
-	int64_t *sent_at;                 /* ring of DEPTH instants */
+	int64_t *sent_at;                 /* closed loop: ring of DEPTH instants */
 	uint32_t first, under_way;
+	uint64_t answered; /* open loop: messages */
 	bool blocked;
 };
 
-static int epoll;
+static enum { CLOSED, OPEN, HERD } pattern = CLOSED;
+static int epoll, connections;
+static struct connection *all;
 static size_t size, depth;
 /* The message again and again, long enough to compare a whole inbox with it from any place in the first message. */
 static uint8_t *stream, *inbox;
 static struct histogram latencies;
 static bool measuring;
+static uint64_t answers; /* in the window */
+/* Open loop: message i is due at opened + i * interval. Latencies are of those due in the window. */
+static int64_t opened, window_from, window_to;
+static double interval;
+static uint64_t next_message;
+/* Herd: when this one was let loose, when the next will be, how many have no answer. */
+static int64_t loose, next_herd;
+static int unanswered;
 
 static void watch_writable(struct connection *conn, bool on)
 {
@@ -70,6 +92,50 @@ static void refill(struct connection *conn, int64_t now)
 	send_some(conn);
 }
 
+static int64_t due(uint64_t message)
+{
+	return opened + (int64_t)(message * interval);
+}
+
+static void send_due(int64_t now)
+{
+	for (; due(next_message) <= now && due(next_message) < window_to; next_message++) {
+		struct connection *conn = &all[next_message % connections];
+		conn->to_send += size;
+		if (!conn->blocked)
+			send_some(conn);
+	}
+}
+
+static void record_open(struct connection *conn, int64_t now)
+{
+	int64_t since = due(conn->answered++ * connections + (conn - all));
+	if (since >= window_from && since < window_to)
+		record(&latencies, now - since);
+}
+
+static void answered(struct connection *conn, uint64_t messages)
+{
+	int64_t now = now_ns();
+	if (measuring)
+		answers += messages;
+	for (; messages > 0; messages--) {
+		if (pattern == OPEN) {
+			record_open(conn, now);
+			continue;
+		}
+		if (measuring)
+			record(&latencies, now - conn->sent_at[conn->first]);
+		conn->first = (conn->first + 1) % depth;
+		conn->under_way--;
+	}
+	if (pattern == HERD && conn->under_way == 0 && --unanswered == 0)
+		next_herd = now + herd_pause;
+	/* Small pipelined messages go as a batch, or the pipeline would dissolve into single ones. */
+	if (pattern == CLOSED && (conn->under_way == 0 || size * depth > STREAMING))
+		refill(conn, now);
+}
+
 static void receive(struct connection *conn)
 {
 	ssize_t count = recv(conn->fd, inbox, BUFFER, 0);
@@ -83,23 +149,44 @@ static void receive(struct connection *conn)
 	}
 	uint64_t done = (conn->received + count) / size - conn->received / size;
 	conn->received += count;
-	if (done == 0)
-		return;
-	int64_t now = now_ns();
-	for (; done > 0; done--, conn->first = (conn->first + 1) % depth, conn->under_way--) {
-		if (measuring)
-			record(&latencies, now - conn->sent_at[conn->first]);
-	}
-	/* Small pipelined messages go as a batch, or the pipeline would dissolve into single ones. */
-	if (conn->under_way == 0 || size * depth > STREAMING)
-		refill(conn, now);
+	if (done > 0)
+		answered(conn, done);
 }
 
-static void run_until(int64_t end)
+static void let_herd_loose(void)
+{
+	loose = now_ns();
+	unanswered = connections;
+	for (int i = 0; i < connections; i++)
+		refill(&all[i], loose);
+}
+
+/* Sends what is due; until when there is nothing to send. */
+static int64_t take_turn(int64_t now, int64_t end)
+{
+	if (pattern == OPEN) {
+		send_due(now);
+		return due(next_message) < end ? due(next_message) : end;
+	}
+	if (pattern == HERD && unanswered == 0) {
+		if (next_herd > now)
+			return next_herd < end ? next_herd : end;
+		let_herd_loose();
+	}
+	return end;
+}
+
+static void run_until(int64_t end, bool (*enough)(void))
 {
 	struct epoll_event events[EVENTS];
-	while (now_ns() < end) {
-		int count = epoll_wait(epoll, events, EVENTS, 100);
+	for (int64_t now = now_ns(); now < end && !(enough != NULL && enough()); now = now_ns()) {
+		int64_t idle = take_turn(now, end) - now_ns();
+		struct timespec wait = { 0 };
+		if (idle > 0)
+			wait = (struct timespec){ idle / 1000000000, idle % 1000000000 };
+		int count = syscall(SYS_epoll_pwait2, epoll, events, EVENTS, &wait, NULL, 0);
+		if (count < 0 && errno == ENOSYS) /* before Linux 5.11: whole milliseconds */
+			count = epoll_wait(epoll, events, EVENTS, idle > 0 ? idle / 1000000 : 0);
 		for (int i = 0; i < count; i++) {
 			struct connection *conn = events[i].data.ptr;
 			if (events[i].events & EPOLLOUT)
@@ -110,7 +197,7 @@ static void run_until(int64_t end)
 	}
 }
 
-static void open_all(struct connection *all, int connections, int port)
+static void open_all(int port)
 {
 	for (int i = 0; i < connections; i++) {
 		all[i].fd = connect_from(1, port);
@@ -122,14 +209,48 @@ static void open_all(struct connection *all, int connections, int port)
 	}
 }
 
-static void fill_stream(void)
+static void fill_stream(bool lines)
 {
 	size_t length = size * depth + size + BUFFER;
 	stream = malloc(length);
 	inbox = malloc(BUFFER);
 	/* The high byte of a product: no short period that would hide a shift. */
-	for (size_t i = 0; i < length; i++)
-		stream[i] = (uint8_t)((uint32_t)(i % size) * 2654435761u >> 24);
+	for (size_t i = 0; i < length; i++) {
+		uint8_t byte = (uint8_t)((uint32_t)(i % size) * 2654435761u >> 24);
+		stream[i] = lines ? (i % size == size - 1 ? '\n' : 'a' + byte % 26) : byte;
+	}
+}
+
+static void choose_pattern(const char *name)
+{
+	if (sscanf(name, "open:%lf", &interval) == 1 && interval > 0) {
+		pattern = OPEN;
+		interval = 1e9 / interval;
+	} else if (strcmp(name, "herd") == 0) {
+		pattern = HERD;
+	} else if (strcmp(name, "closed") != 0) {
+		fprintf(stderr, "no pattern \"%s\"\n", name);
+		exit(2);
+	}
+}
+
+static bool all_answered(void)
+{
+	for (int i = 0; i < connections; i++)
+		if (all[i].received != all[i].sent + all[i].to_send)
+			return false;
+	return true;
+}
+
+/* A message that never got an answer has waited until now at least: left out, it would make a stall look short. */
+static uint64_t record_unanswered(void)
+{
+	uint64_t count = 0;
+	int64_t now = now_ns();
+	for (int i = 0; i < connections; i++)
+		for (; all[i].answered * connections + i < next_message; count++)
+			record_open(&all[i], now);
+	return count;
 }
 
 static int64_t after(int64_t start, const char *seconds)
@@ -139,32 +260,49 @@ static int64_t after(int64_t start, const char *seconds)
 
 int main(int argc, char **argv)
 {
-	if (argc != 7 && argc != 8) {
-		fprintf(stderr, "usage: load-generator PORT CONNECTIONS SIZE DEPTH SECONDS WARM_UP_SECONDS [SERVER_PID]\n");
+	if (argc < 7 || argc > 10) {
+		fprintf(stderr, "usage: load-generator PORT CONNECTIONS SIZE DEPTH SECONDS WARM_UP_SECONDS "
+				"[SERVER_PID [closed|open:RATE|herd [lines]]]\n");
 		return 2;
 	}
-	int connections = atoi(argv[2]), server = argc == 8 ? atoi(argv[7]) : 0;
+	int server = argc > 7 ? atoi(argv[7]) : 0;
+	connections = atoi(argv[2]);
 	size = strtoul(argv[3], NULL, 10);
 	depth = strtoul(argv[4], NULL, 10);
-	fill_stream();
+	if (argc > 8)
+		choose_pattern(argv[8]);
+	fill_stream(argc > 9 && strcmp(argv[9], "lines") == 0);
+	prctl(PR_SET_TIMERSLACK, 1); /* the kernel would else add 50 us to each wait */
 	epoll = epoll_create1(EPOLL_CLOEXEC);
-	struct connection *all = calloc(connections, sizeof *all);
-	open_all(all, connections, atoi(argv[1]));
-	for (int i = 0; i < connections; i++)
+	all = calloc(connections, sizeof *all);
+	open_all(atoi(argv[1]));
+	opened = now_ns();
+	window_from = after(opened, argv[6]);
+	window_to = after(window_from, argv[5]);
+	for (int i = 0; pattern == CLOSED && i < connections; i++)
 		refill(&all[i], now_ns());
-	run_until(after(now_ns(), argv[6]));
+	run_until(window_from, NULL);
 	measuring = true;
-	struct cpu before = cpu_of(server);
-	int64_t start = now_ns();
-	run_until(after(start, argv[5]));
-	double seconds = (now_ns() - start) / 1e9;
+	struct instant from = look(server);
+	run_until(window_to, NULL);
 	/* Before our connections close: the server's work for that is no part of a message. */
-	struct cpu cpu = cpu_between(before, cpu_of(server));
-	uint64_t messages = latencies.count;
-	printf("{\"messages\":%llu,\"bytes\":%llu,\"seconds\":%.4f,\"messagesPerSecond\":%.1f,\"p50\":%.1f,\"p99\":%.1f,",
-	       (unsigned long long)messages, (unsigned long long)(messages * size), seconds, messages / seconds,
-	       percentile_us(&latencies, 0.5), percentile_us(&latencies, 0.99));
-	printf("\"cpu\":%.1f,\"userTicks\":%lld,\"systemTicks\":%lld}\n", cpu.ns / 1e3, cpu.user_ticks,
-	       cpu.system_ticks);
+	struct instant to = look(server);
+	measuring = false;
+	uint64_t lost = 0;
+	if (pattern == OPEN) {
+		run_until(now_ns() + patience, all_answered);
+		lost = record_unanswered();
+	}
+	double seconds = (to.at - from.at) / 1e9;
+	printf("{\"messages\":%llu,\"bytes\":%llu,\"seconds\":%.4f,\"messagesPerSecond\":%.1f,\"unanswered\":%llu,",
+	       (unsigned long long)answers, (unsigned long long)(answers * size), seconds, answers / seconds,
+	       (unsigned long long)lost);
+	print_latencies(&latencies);
+	printf(",");
+	print_cpu(&from, &to);
+	printf("}\n");
+	fflush(stdout);
+	for (int i = 0; i < connections; i++)
+		close_by_reset(all[i].fd);
 	return 0;
 }

@@ -14,3 +14,17 @@ export class Messages {
     this.#rest = at < bytes.length ? bytes.subarray(at) : null;
   }
 }
+
+/** Finds the lines in what a stream brings, and keeps one that has only begun for the next time. */
+export class Lines {
+  #rest: Buffer | null = null;
+
+  /** All whole lines, in one piece, each of them found; null: there is none. The chunk may be used again afterwards. */
+  in(chunk: Buffer): Buffer | null {
+    const bytes = this.#rest === null ? chunk : Buffer.concat([this.#rest, chunk]);
+    let end = 0;
+    for (let at = bytes.indexOf(10); at >= 0; at = bytes.indexOf(10, end)) end = at + 1;
+    this.#rest = end < bytes.length ? Buffer.from(bytes.subarray(end)) : null;
+    return end === 0 ? null : bytes.subarray(0, end);
+  }
+}

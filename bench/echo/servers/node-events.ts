@@ -1,24 +1,33 @@
 // node:net in the style that is fastest there: data events, writes that nobody waits for, pauses while buffers are full.
-import { createServer, type Socket } from 'node:net';
-import { argv } from 'node:process';
-import { Messages } from './messages.ts';
+import type { Socket } from 'node:net';
+import { serverArguments } from './arguments.ts';
+import { Lines, Messages } from './messages.ts';
+import { listenWithNode } from './node-listen.ts';
 
-const [mode, size] = [argv[2], Number(argv[3])];
+const { mode, size } = serverArguments();
 
-function serve(socket: Socket): void {
+function answer(socket: Socket): (chunk: Buffer) => boolean {
+  if (mode === 'lines') {
+    const lines = new Lines();
+    return (chunk) => {
+      const whole = lines.in(chunk);
+      return whole === null || socket.write(whole);
+    };
+  }
+  if (mode === 'echo') return (chunk) => socket.write(chunk);
   const messages = new Messages(size);
+  return (chunk) => {
+    let room = true;
+    for (const message of messages.of(chunk)) room = socket.write(message);
+    return room;
+  };
+}
+
+listenWithNode((socket) => {
+  const received = answer(socket);
   socket.on('error', () => {});
   socket.on('drain', () => socket.resume());
   socket.on('data', (chunk: Buffer) => {
-    let room = true;
-    if (mode === 'echo') room = socket.write(chunk);
-    else for (const message of messages.of(chunk)) room = socket.write(message);
-    if (!room) socket.pause();
+    if (!received(chunk)) socket.pause();
   });
-}
-
-const server = createServer({ noDelay: true }, serve);
-server.listen({ port: 0, host: '127.0.0.1', backlog: 4096 }, () => {
-  const address = server.address();
-  if (address !== null && typeof address === 'object') console.log(address.port);
 });

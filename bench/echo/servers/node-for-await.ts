@@ -1,17 +1,23 @@
 // node:net in straight-line style: for await over the socket, and each write awaited.
-import { createServer, type Socket } from 'node:net';
-import { argv } from 'node:process';
+import type { Socket } from 'node:net';
+import { createInterface } from 'node:readline';
+import { serverArguments } from './arguments.ts';
 import { Messages } from './messages.ts';
+import { listenWithNode } from './node-listen.ts';
 
-const [mode, size] = [argv[2], Number(argv[3])];
+const { mode, size } = serverArguments();
 
-function write(socket: Socket, bytes: Buffer): Promise<void> {
+function write(socket: Socket, bytes: Buffer | string): Promise<void> {
   return new Promise((resolve, reject) => {
     socket.write(bytes, (error) => (error ? reject(error) : resolve()));
   });
 }
 
 async function serve(socket: Socket): Promise<void> {
+  if (mode === 'lines') {
+    for await (const line of createInterface({ input: socket })) await write(socket, `${line}\n`);
+    return;
+  }
   const messages = new Messages(size);
   for await (const chunk of socket as AsyncIterable<Buffer>) {
     if (mode === 'echo') await write(socket, chunk);
@@ -19,10 +25,8 @@ async function serve(socket: Socket): Promise<void> {
   }
 }
 
-const server = createServer({ noDelay: true }, (socket) => {
+listenWithNode((socket) => {
+  // readline passes on nothing of its input's errors.
+  socket.on('error', () => {});
   serve(socket).catch(() => socket.destroy());
-});
-server.listen({ port: 0, host: '127.0.0.1', backlog: 4096 }, () => {
-  const address = server.address();
-  if (address !== null && typeof address === 'object') console.log(address.port);
 });

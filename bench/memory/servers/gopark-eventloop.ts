@@ -2,7 +2,7 @@
 import { EventLoop } from 'gopark/eventloop';
 import { listen } from 'gopark/net';
 import { runtime } from 'gopark/runtime';
-import { report } from './report.ts';
+import { report } from '../../lib/server-report.ts';
 
 runtime.onError = () => {};
 const loop = new EventLoop({

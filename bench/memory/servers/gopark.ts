@@ -3,7 +3,7 @@ import { argv } from 'node:process';
 import { Scanner } from 'gopark/bufio';
 import { listen, type TCPConn } from 'gopark/net';
 import { numGoroutine, runtime } from 'gopark/runtime';
-import { report } from './report.ts';
+import { report } from '../../lib/server-report.ts';
 
 const shared = new Uint8Array(64 * 1024);
 const newline = new Uint8Array([10]);

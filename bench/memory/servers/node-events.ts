@@ -1,6 +1,6 @@
 // Idle connections in node:net: a data listener each.
 import { createServer } from 'node:net';
-import { report } from './report.ts';
+import { report } from '../../lib/server-report.ts';
 
 let open = 0;
 const server = createServer({ noDelay: true }, (socket) => {
