@@ -21,10 +21,17 @@ export {
   BlockGoneError,
   NotCloneableError,
   TooManySendersError,
+  TooManySubscribersError,
   ValueTooLargeError,
 } from './shared/errors.ts';
 export { SharedBlock, SharedBlocks, type SharedBlocksHandle } from './shared/shared-blocks.ts';
+export {
+  SharedBroadcast,
+  type SharedBroadcastHandle,
+  type SharedBroadcastOptions,
+} from './shared/shared-broadcast.ts';
 export { SharedChan, type SharedChanHandle, type SharedChanOptions } from './shared/shared-chan.ts';
+export { Subscription } from './shared/subscription.ts';
 export type { Codec } from './shared/values.ts';
 export { Ticker, ticker } from './ticker.ts';
 export { WaitGroup } from './wait-group.ts';

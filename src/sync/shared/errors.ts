@@ -74,3 +74,29 @@ export class BlockGoneError extends MisuseError {
     super('ERR_BLOCK_GONE', "the block was sent or released: its memory is somebody else's");
   }
 }
+
+/**
+ * A shared broadcast has as many subscriptions as it was made for: see its option `subscribers`. Code
+ * `ERR_TOO_MANY_SUBSCRIBERS`.
+ *
+ * @example
+ * ```ts
+ * import { SharedBroadcast, TooManySubscribersError } from 'gopark/sync';
+ *
+ * const ticks = new SharedBroadcast<number>({ subscribers: 1 });
+ * ticks.subscribe();
+ * try {
+ *   ticks.subscribe();
+ * } catch (error) {
+ *   console.log(error instanceof TooManySubscribersError);
+ * }
+ * ```
+ */
+export class TooManySubscribersError extends MisuseError {
+  constructor(most: number) {
+    super(
+      'ERR_TOO_MANY_SUBSCRIBERS',
+      `this shared broadcast has ${most} subscriptions already, as many as it takes`,
+    );
+  }
+}

@@ -1,23 +1,28 @@
 import { LoopHolder } from '../../runtime/loop-holder.ts';
-import type { Lanes, Side } from './lanes.ts';
+import type { Events, Side } from './events.ts';
 
 let holder: LoopHolder | null = null;
 
 /**
- * Waits at one side of a shared channel, for all that are parked here: a thread waits once, however many they are. While
+ * Waits for what others do to shared memory, for all that are parked here: a thread waits once, however many they are. While
  * somebody is parked the thread's event loop stays alive, for another thread may wake it.
  */
 export class Listener {
-  readonly #lanes: Lanes;
+  readonly #events: Events;
   readonly #side: Side;
+  readonly #ready: () => boolean;
   readonly #serve: () => boolean;
   #waits = false;
   #holds = false;
 
-  /** `serve` is called when something may have come: whether somebody is still parked. */
-  constructor(lanes: Lanes, side: Side, serve: () => boolean) {
-    this.#lanes = lanes;
+  /**
+   * `ready`: whether it is no use to wait. `serve` is called when something may have come: whether somebody is still
+   * parked.
+   */
+  constructor(events: Events, side: Side, ready: () => boolean, serve: () => boolean) {
+    this.#events = events;
     this.#side = side;
+    this.#ready = ready;
     this.#serve = serve;
   }
 
@@ -41,15 +46,15 @@ export class Listener {
   }
 
   #wait(): void {
-    const event = this.#lanes.enter(this.#side);
+    const event = this.#events.enter(this.#side, this.#ready);
     if (event === null) {
       // Not here and now: nobody is served inside the call that parks him.
       queueMicrotask(() => this.#woken());
       return;
     }
-    const waiting = this.#lanes.wait(this.#side, event) ?? Promise.resolve();
+    const waiting = this.#events.wait(this.#side, event) ?? Promise.resolve();
     waiting.then(() => {
-      this.#lanes.leave(this.#side);
+      this.#events.leave(this.#side);
       this.#woken();
     });
   }

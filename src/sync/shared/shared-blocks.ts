@@ -2,20 +2,24 @@ import { checkCount } from '../../io/arguments.ts';
 import { ArgumentRangeError, ArgumentTypeError } from '../../io/index.ts';
 import type { WaitOptions } from '../wait-options.ts';
 import { BlockGoneError } from './errors.ts';
-import { thisThread } from './lanes.ts';
+
 import { SharedChan, type SharedChanHandle } from './shared-chan.ts';
+import { thisThread } from './this-thread.ts';
 import { BLOCK, type Encoded } from './values.ts';
 
-/** Words before those that say whose each block is. */
+/** Words before those that say whose each block is; behind them, of each, which subscribers of a broadcast have it. */
 const MAGIC = 0;
 const COUNT = 1;
 const SIZE = 2;
+/** By what its broadcast is known; 0: there is none. */
+const BROADCAST = 3;
 const OWNER_OF = 16;
 const SIGN = 0x67_70_62_31;
 
-/** Whose a block is: nobody's, on its way in a channel, or a thread's. */
+/** Whose a block is: nobody's, on its way in a channel, several subscribers', or a thread's. */
 const FREE = 0;
 const TRAVELS = -1;
+const SHARED = -2;
 
 /**
  * What another thread makes its SharedBlocks of: goes through `postMessage` and `workerData`.
@@ -64,8 +68,8 @@ export class SharedBlocks {
       checkCount(options.count, 'count', 1);
       checkCount(options.size, 'size', 1);
       const { count, size } = options;
-      this.#memory = new SharedArrayBuffer((OWNER_OF + count) * 4 + count * size);
-      this.#words = new Int32Array(this.#memory, 0, OWNER_OF + count);
+      this.#memory = new SharedArrayBuffer((OWNER_OF + 2 * count) * 4 + count * size);
+      this.#words = new Int32Array(this.#memory, 0, OWNER_OF + 2 * count);
       this.#words[MAGIC] = SIGN;
       this.#words[COUNT] = count;
       this.#words[SIZE] = size;
@@ -75,7 +79,7 @@ export class SharedBlocks {
       this.#memory = options.sharedBlocks;
       const words = new Int32Array(this.#memory, 0, OWNER_OF);
       if (words[MAGIC] !== SIGN) throw new ArgumentTypeError('handle', "SharedBlocks'", options);
-      this.#words = new Int32Array(this.#memory, 0, OWNER_OF + words[COUNT]!);
+      this.#words = new Int32Array(this.#memory, 0, OWNER_OF + 2 * words[COUNT]!);
       this.#free = SharedChan.from(options.free);
     }
     this.count = this.#words[COUNT]!;
@@ -144,6 +148,50 @@ export class SharedBlocks {
   travels(index: number, does: boolean): void {
     Atomics.store(this.#words, OWNER_OF + index, does ? TRAVELS : thisThread);
   }
+
+  // Blocks that several subscribers have
+
+  /** @internal Its blocks are the broadcast's that is known by this number; false: they are another one's. */
+  belongTo(broadcast: number): boolean {
+    const before = Atomics.compareExchange(this.#words, BROADCAST, 0, broadcast);
+    return before === 0 || before === broadcast;
+  }
+
+  /** @internal The subscribers in `places` (bits) have the block in this message. */
+  share(message: Uint8Array, places: number): void {
+    const index = indexIn(message);
+    Atomics.store(this.#words, OWNER_OF + this.count + index, places);
+    Atomics.store(this.#words, OWNER_OF + index, SHARED);
+    if (places === 0) this.release(index);
+  }
+
+  /** @internal One of them has not any more. The last one gives it back. */
+  letGo(message: Uint8Array, place: number): void {
+    this.letGoOf(indexIn(message), place);
+  }
+
+  /** @internal */
+  letGoOf(index: number, place: number): void {
+    const before = Atomics.and(this.#words, OWNER_OF + this.count + index, ~(1 << place));
+    if (before === 1 << place) this.release(index);
+  }
+
+  /** @internal A subscriber has gone, with all that it had or would have received. */
+  letGoAll(place: number): void {
+    for (let index = 0; index < this.count; index++) this.letGoOf(index, place);
+  }
+}
+
+function indexIn(bytes: Uint8Array): number {
+  message.bytes.set(bytes.subarray(0, 8));
+  return messageWords[0]!;
+}
+
+/** A subscriber's part in blocks that others have as well. */
+export interface Share {
+  readonly place: number;
+  /** It has let go of all of them. */
+  left: boolean;
 }
 
 const message: Encoded = { kind: BLOCK, bytes: new Uint8Array(8) };
@@ -167,39 +215,48 @@ const messageWords = new Int32Array(message.bytes.buffer);
 export class SharedBlock {
   readonly #blocks: SharedBlocks;
   readonly #index: number;
+  /** null: it is nobody else's. */
+  readonly #share: Share | null;
   #bytes: Uint8Array | null;
   /** How many of the bytes mean something: travels along. */
   length: number;
 
   /** @internal */
-  constructor(blocks: SharedBlocks, index: number, length: number) {
+  constructor(blocks: SharedBlocks, index: number, length: number, share: Share | null = null) {
     this.#blocks = blocks;
     this.#index = index;
+    this.#share = share;
     this.#bytes = blocks.memoryOf(index);
     this.length = length;
   }
 
   /**
-   * All of its memory. Not to be kept: nothing stops who does from writing what another thread reads.
+   * All of its memory. Not to be kept: nothing stops who does from writing what another thread reads. Of one that a
+   * broadcast has brought only to be read: the other subscribers have the same.
    *
    * @throws BlockGoneError when it was sent or released.
    */
   get bytes(): Uint8Array {
-    if (this.#bytes === null) throw new BlockGoneError();
+    if (this.#bytes === null || this.#share?.left) throw new BlockGoneError();
     return this.#bytes;
   }
 
-  /** Back into the pool. */
+  /** Back into the pool, when nobody else has it. */
   release(): void {
-    if (this.#bytes === null) throw new BlockGoneError();
+    if (this.#bytes === null || this.#share?.left) throw new BlockGoneError();
     this.#bytes = null;
-    this.#blocks.release(this.#index);
+    if (this.#share === null) this.#blocks.release(this.#index);
+    else this.#blocks.letGoOf(this.#index, this.#share.place);
   }
 
   /** @internal What goes into the channel. */
   sending(blocks: SharedBlocks | null): Encoded {
-    if (blocks !== this.#blocks)
-      throw new ArgumentTypeError('value', "a block of the channel's own `blocks`", this);
+    if (blocks !== this.#blocks || this.#share !== null)
+      throw new ArgumentTypeError(
+        'value',
+        "a block of the channel's own `blocks` that nobody else has",
+        this,
+      );
     if (this.#bytes === null) throw new BlockGoneError();
     checkCount(this.length, 'length');
     if (this.length > this.#blocks.size)
@@ -217,12 +274,12 @@ export class SharedBlock {
     else this.#blocks.travels(this.#index, false);
   }
 
-  /** @internal */
-  static received(blocks: SharedBlocks | null, bytes: Uint8Array): SharedBlock {
+  /** @internal `share`: of the subscriber that has received it, beside others; null: it is nobody else's. */
+  static received(blocks: SharedBlocks | null, bytes: Uint8Array, share: Share | null = null): SharedBlock {
     if (blocks === null) throw new ArgumentTypeError('blocks', 'given, because blocks are sent here', blocks);
     message.bytes.set(bytes.subarray(0, 8));
     const [index, length] = messageWords as unknown as [number, number];
-    blocks.travels(index, false);
-    return new SharedBlock(blocks, index, length);
+    if (share === null) blocks.travels(index, false);
+    return new SharedBlock(blocks, index, length, share);
   }
 }

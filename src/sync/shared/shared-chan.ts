@@ -5,10 +5,10 @@ import type { ChanWaiter } from '../chan-waiter.ts';
 import { CloseOfClosedError, SendOnClosedError } from '../errors.ts';
 import type { WaitOptions } from '../wait-options.ts';
 import { TooManySendersError, ValueTooLargeError } from './errors.ts';
-import { EMPTY as NOTHING, PUT, taken, takenLength } from './lane.ts';
-import { CLOSED, Lanes, NO_LANE } from './lanes.ts';
+import { Lanes } from './lanes.ts';
 import { Listener } from './listener.ts';
 import { ListeningQueue } from './listening-queue.ts';
+import { CLOSED, NO_LANE, EMPTY as NOTHING, PUT, taken, takenLength } from './records.ts';
 import { SharedBlock, type SharedBlocks } from './shared-blocks.ts';
 import { BLOCK, type Codec, decode, encode } from './values.ts';
 
@@ -97,8 +97,18 @@ export class SharedChan<T> extends Chan<T> {
     this.#lanes = lanes;
     this.#codec = options.codec ?? null;
     this.#blocks = options.blocks ?? null;
-    receivers.listener = new Listener(lanes, 'data', () => this.#serveReceivers());
-    senders.listener = new Listener(lanes, 'room', () => this.#serveSenders());
+    receivers.listener = new Listener(
+      lanes.events,
+      'data',
+      () => lanes.ready('data'),
+      () => this.#serveReceivers(),
+    );
+    senders.listener = new Listener(
+      lanes.events,
+      'room',
+      () => lanes.ready('room'),
+      () => this.#serveSenders(),
+    );
   }
 
   /** The channel of a `handle`, in this thread. */

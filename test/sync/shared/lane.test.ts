@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { EMPTY, FULL, Lane, PUT, taken, takenLength } from '#dist/sync/shared/lane.js';
+import { Lane } from '#dist/sync/shared/lane.js';
 import { Lanes } from '#dist/sync/shared/lanes.js';
+import { EMPTY, FULL, PUT, taken, takenLength } from '#dist/sync/shared/records.js';
 
 type Step = { put: number; kind: number } | 'take';
 
