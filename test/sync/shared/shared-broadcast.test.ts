@@ -21,9 +21,9 @@ import { stillPending } from '../../lib/waiting.ts';
 type Step = { publish: number } | { receive: number } | { join: true } | { leave: number };
 
 const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 6, arbitrary: fc.record({ publish: fc.nat(60) }) },
+  { weight: 10, arbitrary: fc.record({ publish: fc.nat(60) }) },
   { weight: 8, arbitrary: fc.record({ receive: fc.nat(5) }) },
-  { weight: 1, arbitrary: fc.record({ join: fc.constant(true as const) }) },
+  { weight: 2, arbitrary: fc.record({ join: fc.constant(true as const) }) },
   { weight: 1, arbitrary: fc.record({ leave: fc.nat(5) }) },
 );
 
@@ -77,7 +77,7 @@ describe('sync: SharedBroadcast, in one thread', { timeout: 60_000 }, () => {
     for (const whenFull of ['wait', 'drop'] as const) {
       fc.assert(fc.property(...anything, (more, bytes, steps) => run(whenFull, more + 1, bytes + 4, steps)));
     }
-    assert.ok(full > 0 && dropped > 0);
+    assert.ok(full > 100 && dropped > 100, `${full} full, ${dropped} dropped`);
   });
 
   test('without subscribers values go nowhere; a new one begins with the next', async () => {
