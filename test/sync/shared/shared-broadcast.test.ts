@@ -73,7 +73,7 @@ describe('sync: SharedBroadcast, in one thread', { timeout: 60_000 }, () => {
         model.mine.close();
       }
     };
-    const anything = [fc.nat(6), fc.nat(60), fc.array(step, { maxLength: 150 })] as const;
+    const anything = [fc.nat(6), fc.nat(60), fc.array(step, { maxLength: 150, size: 'max' })] as const;
     for (const whenFull of ['wait', 'drop'] as const) {
       fc.assert(fc.property(...anything, (more, bytes, steps) => run(whenFull, more + 1, bytes + 4, steps)));
     }
