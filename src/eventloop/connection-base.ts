@@ -101,16 +101,22 @@ export abstract class ConnectionBase extends LinkFaces {
     return SMALLEST_READ << ((this.flags & SIZE_BITS) >> SIZE_SHIFT);
   }
 
+  // Addresses are kept only where there is a place for them: who looks once need not pay as long as it is open.
+
   get localAddr(): Addr {
-    const rare = this.some;
-    rare.localAddr ??= this.host.family.localAddr(this.host.poller, this.fd.slot);
-    return rare.localAddr;
+    const kept = this.rare?.localAddr ?? null;
+    if (kept !== null) return kept;
+    const addr = this.host.family.localAddr(this.host.poller, this.fd.slot);
+    if (this.rare !== null) this.rare.localAddr = addr;
+    return addr;
   }
 
   get remoteAddr(): Addr {
-    const rare = this.some;
-    rare.remoteAddr ??= this.host.family.remoteAddr(this.host.poller, this.fd.slot);
-    return rare.remoteAddr;
+    const kept = this.rare?.remoteAddr ?? null;
+    if (kept !== null) return kept;
+    const addr = this.host.family.remoteAddr(this.host.poller, this.fd.slot);
+    if (this.rare !== null) this.rare.remoteAddr = addr;
+    return addr;
   }
 
   protected details(op: string) {

@@ -18,6 +18,7 @@ import {
   LIMITED,
   NEW,
   OWN_HANDLER,
+  PAUSED,
   POLLER_SHIFT,
   QUEUED,
   SENDING,
@@ -267,7 +268,8 @@ export class Connection extends Moving implements Conn, FDOwner, Applicant {
     }
     if (flags & BROKEN || (flags & ENDED && !this.host.limits.halfOpen)) return OVER;
     if (this.host.stopping && unread === 0) return OVER;
-    if (flags & FULL && unread > 0 && !(flags & NEW)) {
+    // Who has paused it leaves bytes on purpose.
+    if (flags & FULL && unread > 0 && !(flags & (NEW | PAUSED))) {
       this.condemn(
         new NoProgressError(
           `the request handler of ${this.host.family.network} ${this.localAddr}->${this.remoteAddr} leaves ` +

@@ -38,11 +38,15 @@ export interface ListenOptions extends TCPOptions {
    * these first bytes come twice. Default false.
    */
   fastOpen?: boolean | number;
+  /** The kernel's buffers of each accepted connection, in bytes: asked for, it may take other sizes. */
+  readBuffer?: number;
+  writeBuffer?: number;
   /** Ends the lookup of a host name: `listen` rejects with its reason. Afterwards it has no effect. */
   signal?: AbortSignal;
 }
 
 const FAST_OPEN_QUEUE = 256;
+const BUFFERS = ['readBuffer', 'writeBuffer'] as const;
 
 export type TCPNetwork = 'tcp' | 'tcp4' | 'tcp6';
 
@@ -98,6 +102,7 @@ export async function listen(
   checkTCPOptions(poller, options);
   const { fastOpen } = options;
   if (typeof fastOpen === 'number') checkInt(fastOpen, 'fastOpen', 1);
+  for (const name of BUFFERS) if (options[name] !== undefined) checkInt(options[name], name, 1);
   if (fastOpen && !driver.capabilities.has('fastOpen')) throw new UnsupportedError(driver.name, 'fastOpen');
   if (reusePort && !driver.capabilities.has('reusePort'))
     throw new UnsupportedError(driver.name, 'reusePort');
@@ -140,7 +145,9 @@ async function listenOn(
     const { fastOpen } = options;
     const queue = fastOpen === true ? FAST_OPEN_QUEUE : (fastOpen ?? false);
     const failed =
-      applyOptions(poller, slot, options) || (queue ? setOption(poller, slot, 'fastOpen', queue) : 0);
+      applyOptions(poller, slot, options) ||
+      (queue ? setOption(poller, slot, 'fastOpen', queue) : 0) ||
+      applyBuffers(poller, slot, options);
     if (failed !== 0) throw listener.error('listen', failed);
   } catch (error) {
     await listener.close();
@@ -149,4 +156,14 @@ async function listenOn(
     throw error;
   }
   return listener;
+}
+
+/** Accepted sockets begin with those of the listening one. The first errno, or 0. */
+function applyBuffers(poller: Poller, slot: number, options: ListenOptions): number {
+  for (const name of BUFFERS) {
+    const size = options[name];
+    const failed = size === undefined ? 0 : setOption(poller, slot, name, size);
+    if (failed !== 0) return failed;
+  }
+  return 0;
 }

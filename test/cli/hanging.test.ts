@@ -45,8 +45,8 @@ test('a gateway that takes a lock twice: the dump of SIGQUIT names both places, 
   const twice = waits.find((wait) => wait.includes('revalue'))!;
   const behind = waits.find((wait) => !wait.includes('revalue'))!;
   for (const wait of [twice, behind]) {
-    assert.match(wait, /^goroutine \d+ .*, created at src\/cli\/gateway\/gateway\.ts:\d+:\d+/);
-    assert.match(wait, /\n\tat run \(src\/cli\/gateway\/session\.ts:\d+:\d+\)/);
+    assert.match(wait, /^goroutine \d+ .*, created at src\/cli\/gateway\/session\.ts:\d+:\d+/);
+    assert.match(wait, /\n\tat catchUp \(src\/cli\/gateway\/session\.ts:\d+:\d+\)/);
   }
   const place = (text: string) => `hanging-gateway.ts:${lineOf(text)}:`;
   assert.ok(twice.includes(`\n\tat revalue (test/cli/fixtures/${place('taken again')}`), twice);

@@ -102,6 +102,38 @@ describe("better where Netpoll's users suffer", { timeout: 120_000 }, () => {
     errors.restore();
   });
 
+  test('who has paused the connection leaves bytes on purpose, up to the mark', async () => {
+    const mark = 16 * 1024;
+    let conn: Connection | undefined;
+    let calls = 0;
+    await withLoop(
+      {
+        readHighWater: mark,
+        onRequest(one) {
+          conn = one;
+          calls++;
+          one.pause();
+        },
+      },
+      async ({ connect }) => {
+        const peer = await connect();
+        await peer.write(new Uint8Array(4096));
+        await until(() => calls > 0, 'the first call');
+        const sent = peer.write(new Uint8Array(MiB));
+        let total = 0;
+        while (total < MiB + 4096) {
+          await until(() => conn!.len > 0, 'more bytes');
+          assert.ok(conn!.isActive, String(conn!.reason));
+          total += conn!.len;
+          conn!.reader.trySkip(conn!.len);
+          conn!.release();
+          conn!.resume();
+        }
+        await sent;
+      },
+    );
+  });
+
   test('F3, N-03: a handler that sleeps: no more than the high-water mark is held, the peer stalls, then all arrives', async () => {
     const most = 64 * MiB;
     const mark = 256 * 1024;

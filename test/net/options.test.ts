@@ -86,6 +86,29 @@ describe('options', () => {
     });
   });
 
+  test(
+    'the buffers that a listener asks for are those of its connections',
+    needs('bufferSizes'),
+    async () => {
+      await using listener = await listen('tcp', '127.0.0.1:0', { readBuffer: 32_768, writeBuffer: 16_384 });
+      await using dialled = await dial('tcp', String(listener.addr));
+      await using accepted = await listener.accept();
+      // Linux doubles what it is asked for.
+      for (const [name, asked] of [
+        ['readBuffer', 32_768],
+        ['writeBuffer', 16_384],
+      ] as const) {
+        const size = option(accepted, name);
+        assert.ok(size >= asked && size <= 2 * asked, `${name}: ${size}`);
+      }
+      assert.ok(option(dialled, 'writeBuffer') > 2 * 16_384);
+      for (const bad of [0, -1, 1.5, '1' as never]) {
+        await assert.rejects(listen('tcp', '127.0.0.1:0', { readBuffer: bad }));
+        await assert.rejects(listen('tcp', '127.0.0.1:0', { writeBuffer: bad }));
+      }
+    },
+  );
+
   test('nonsense is refused', async () => {
     await withPair(tcpPair, async ({ a }) => {
       for (const bad of [1.5, Number.NaN, 1e9, Infinity, '1' as never]) {

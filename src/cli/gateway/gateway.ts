@@ -1,5 +1,6 @@
-import { IOError } from '../../io/index.ts';
-import { listen, type TCPAddr, type TCPConn, type TCPListener } from '../../net/index.ts';
+import { reportCallback } from '../../eventloop/goroutine.ts';
+import { type Connection, EventLoop } from '../../eventloop/index.ts';
+import { listen, type TCPAddr, type TCPListener, UnsupportedError } from '../../net/index.ts';
 import { ClosedError } from '../../os/index.ts';
 import { go, sleep } from '../../runtime/index.ts';
 import { type Counters, newCounters } from './counters.ts';
@@ -8,7 +9,9 @@ import { describeRecovery, openJournal } from './journal/open.ts';
 import { JournalTrouble } from './journal/trouble.ts';
 import { Market } from './market.ts';
 import type { GatewayOptions } from './options.ts';
+import { Places } from './places.ts';
 import { Session } from './session.ts';
+import { Silence } from './silence.ts';
 
 const REFUSAL = Buffer.from('ERR too many connections\n', 'latin1');
 
@@ -25,8 +28,9 @@ export class Gateway {
   readonly report: string | null;
   readonly #trouble = new JournalTrouble();
   readonly #listener: TCPListener;
+  readonly silence: Silence;
   readonly #sessions = new Set<Session>();
-  readonly #perAddress = new Map<string, number>();
+  readonly #places: Places;
   #sequence: number;
 
   private constructor(options: GatewayOptions, listener: TCPListener, opened: OpenedJournal | null) {
@@ -36,6 +40,8 @@ export class Gateway {
     this.#sequence = (opened?.recovered.nextSequence ?? 1) - 1;
     this.market = new Market(options.maxSymbols, this.counters);
     this.#listener = listener;
+    this.#places = new Places(options.maxPerAddress);
+    this.silence = new Silence(options.firstLineTimeout, options.idleTimeout, this.#sessions);
   }
 
   /** Recovers the journal, listens, and serves until `shutdown`. Rejects when one of these cannot be. */
@@ -43,13 +49,20 @@ export class Gateway {
     const opened = options.journal === null ? null : await openJournal(options.journal);
     let listener: TCPListener;
     try {
-      listener = await listen('tcp', options.address, { closeTimeout: options.drainTimeout });
+      listener = await listenFor(options);
     } catch (error) {
       await opened?.journal.close();
       throw error;
     }
     const gateway = new Gateway(options, listener, opened);
-    go(() => listener.serve((conn) => gateway.#serve(conn)));
+    const loop = new EventLoop({
+      onPrepare: (conn) => gateway.#accept(conn),
+      onRequest: (conn) => sessionOf(conn)?.arrived(),
+      onDisconnect: (conn) => sessionOf(conn)?.departed(),
+      // What a session has not answered yet is not over with its peer's last byte.
+      halfOpen: true,
+    });
+    go(() => loop.serve(listener));
     return gateway;
   }
 
@@ -74,44 +87,32 @@ export class Gateway {
     if (!(failure instanceof ClosedError)) this.#trouble.report(failure);
   }
 
-  #serve(conn: TCPConn): Promise<void> {
-    const { host } = conn.remoteAddr;
-    const sameAddress = this.#perAddress.get(host) ?? 0;
-    if (
-      this.counters.connections >= this.options.maxConnections ||
-      sameAddress >= this.options.maxPerAddress
-    ) {
+  #accept(conn: Connection): void {
+    const full = this.counters.connections >= this.options.maxConnections;
+    const place = full ? null : this.#places.take(addressOf(conn));
+    if (place === null) {
       this.counters.refused++;
       conn.tryWrite(REFUSAL);
-      return conn.close();
+      go(() => conn[Symbol.asyncDispose]());
+      return;
     }
     this.counters.accepted++;
     this.counters.connections++;
-    this.#perAddress.set(host, sameAddress + 1);
-    this.#boundSendBuffer(conn);
-    const session = new Session(this, conn);
+    const session = new Session(this, conn, place);
+    conn.context = session;
     this.#sessions.add(session);
-    return session.run();
-  }
-
-  /** The kernel would buffer megabytes of old prices for a consumer that does not read. */
-  #boundSendBuffer(conn: TCPConn): void {
-    try {
-      conn.setWriteBuffer(this.options.sendBuffer);
-    } catch (error) {
-      // Not every driver can: no reason to serve nobody.
-      if (!(error instanceof IOError)) throw error;
-    }
   }
 
   /** A session's last word. */
   ended(session: Session): void {
     this.#sessions.delete(session);
     this.counters.connections--;
-    const { host } = session.conn.remoteAddr;
-    const left = this.#perAddress.get(host)! - 1;
-    if (left === 0) this.#perAddress.delete(host);
-    else this.#perAddress.set(host, left);
+    this.#places.giveBack(session.place);
+  }
+
+  /** A bug, met while a session was served. */
+  failed(error: unknown, session: Session): void {
+    reportCallback(error, this.failed as never, session.conn);
   }
 
   /**
@@ -126,14 +127,36 @@ export class Gateway {
     const timeout = sleep(this.options.drainTimeout, { signal: inTime.signal }).then(
       () => {
         cutOff = this.#sessions.size;
-        for (const session of this.#sessions) session.conn.closeNow();
+        for (const session of this.#sessions) session.drop();
       },
       () => {},
     );
     await finished;
     inTime.abort();
     await timeout;
+    this.silence.stop();
     await this.journal?.close();
     return cutOff;
+  }
+}
+
+function sessionOf(conn: Connection): Session | undefined {
+  return conn.context as Session | undefined;
+}
+
+function addressOf(conn: Connection): string {
+  const { host } = conn.remoteAddr as TCPAddr;
+  return host;
+}
+
+/** The kernel would buffer megabytes of old prices for a consumer that does not read: its buffer is bounded. */
+async function listenFor({ address, drainTimeout, sendBuffer }: GatewayOptions): Promise<TCPListener> {
+  const options = { closeTimeout: drainTimeout };
+  try {
+    return await listen('tcp', address, { ...options, writeBuffer: sendBuffer });
+  } catch (error) {
+    // Not every driver can: no reason to serve nobody.
+    if (!(error instanceof UnsupportedError)) throw error;
+    return listen('tcp', address, options);
   }
 }

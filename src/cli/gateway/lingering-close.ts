@@ -1,4 +1,5 @@
-import { OpError, type TCPConn } from '../../net/index.ts';
+import type { Connection } from '../../eventloop/index.ts';
+import { OpError } from '../../net/index.ts';
 
 /** How long a peer may take to read the last reply and close, in milliseconds. */
 const PATIENCE = 1000;
@@ -11,7 +12,7 @@ const discarded = new Uint8Array(64 * 1024);
  * Ends a connection whose peer is still sending so that it gets what was written last: closing with bytes unread
  * makes the kernel send a reset, which overtakes the reply. Bounded in time and bytes. The caller closes.
  */
-export async function lingeringClose(conn: TCPConn): Promise<void> {
+export async function lingeringClose(conn: Connection): Promise<void> {
   try {
     conn.setTimeout(PATIENCE);
     await conn.closeWrite();

@@ -1,4 +1,4 @@
-import type { TCPConn } from '../../net/index.ts';
+import type { Connection } from '../../eventloop/index.ts';
 import type { Topic } from './market.ts';
 
 /** Queued lines leave in pieces of about this size. */
@@ -63,7 +63,7 @@ export class Outbox {
   }
 
   /** Writes until nothing is left. Each piece has `timeout` ms: a DeadlineExceededError means a consumer too slow. */
-  async drain(conn: TCPConn, timeout: number): Promise<void> {
+  async drain(conn: Connection, timeout: number): Promise<void> {
     for (let piece = this.take(); piece !== null; piece = this.take()) {
       conn.setWriteTimeout(timeout);
       await conn.write(piece);

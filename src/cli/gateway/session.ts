@@ -1,4 +1,5 @@
-import { ClosedError, DeadlineExceededError, OpError, type TCPConn } from '../../net/index.ts';
+import type { Connection } from '../../eventloop/index.ts';
+import { ClosedError, DeadlineExceededError, OpError } from '../../net/index.ts';
 import { spend } from '../../runtime/budget.ts';
 import { go, gosched } from '../../runtime/index.ts';
 import type { Gateway } from './gateway.ts';
@@ -8,10 +9,9 @@ import { splitLines } from './line-splitter.ts';
 import { lingeringClose } from './lingering-close.ts';
 import type { Topic } from './market.ts';
 import { Outbox } from './outbox.ts';
+import type { Place } from './places.ts';
 import { parseLine, type Request } from './protocol.ts';
 
-/** All sessions read into this: an idle connection has no buffer of its own. */
-const shared = new Uint8Array(64 * 1024);
 /** Replies are sent when they are this long, and a peer that does not take them is not read from. */
 const MOST_REPLIES = 16 * 1024;
 
@@ -28,11 +28,15 @@ interface Pause {
 type Order = Extract<Request, { kind: 'order' }>;
 
 /**
- * One client: a goroutine that reads lines and answers them. There are tens of thousands of these, so that its
- * fields are few, and most of them empty.
+ * One client: lines come, and are answered right there, in the callback of the event loop that brings them. Only a
+ * session that has to wait becomes a goroutine, for as long as that takes. There are tens of thousands of these, so
+ * that its fields are few, and most of them empty.
  */
 export class Session implements Asker {
-  readonly conn: TCPConn;
+  readonly conn: Connection;
+  readonly place: Place;
+  /** The tick at which the peer has been silent for too long; 0: never. */
+  deadline: number;
   readonly #gateway: Gateway;
   #topics: Topic[] | null = null;
   #carry: Uint8Array | null = null;
@@ -40,60 +44,121 @@ export class Session implements Asker {
   /** Replies that wait for the journal; null: none do. */
   #answers: Answers | null = null;
   #errors = 0;
+  /** Something is waited for before the next line is read. */
+  #waits = false;
+  /** The peer will send nothing more: what it has asked for still goes out. */
+  #finishing = false;
+  #over = false;
 
-  constructor(gateway: Gateway, conn: TCPConn) {
+  constructor(gateway: Gateway, conn: Connection, place: Place) {
     this.#gateway = gateway;
     this.conn = conn;
+    this.place = place;
+    this.deadline = gateway.silence.first();
   }
 
-  /** Serves the connection until its end. What it holds while it waits, every idle connection costs. */
-  async run(): Promise<void> {
-    let failure: unknown = null;
-    try {
-      this.conn.setReadTimeout(this.#gateway.options.firstLineTimeout);
-      for (;;) {
-        await this.conn.waitReadable();
-        const goesOn = this.read();
-        if (goesOn !== null && !(await goesOn)) break;
-      }
-    } catch (error) {
-      failure = error;
-    }
-    this.end(failure);
+  /** Bytes have come. */
+  arrived(): void {
+    if (this.#waits || this.#over) return;
+    const next = this.read();
+    if (next !== null) this.wait(next);
   }
 
-  private end(failure: unknown): void {
-    const { counters } = this.#gateway;
-    if (failure instanceof DeadlineExceededError && failure.op === 'read') {
-      counters.droppedIdle++;
-      this.reply(Buffer.from('ERR timeout\n', 'latin1'));
-    } else if (failure instanceof OpError && !(failure instanceof ClosedError)) {
-      counters.resets++;
+  /** The peer has ended its stream, or the connection has broken. */
+  departed(): void {
+    if (!this.conn.isActive) {
+      this.broken();
+    } else {
+      this.#finishing = true;
+      if (!this.#waits) this.finishSending();
     }
+  }
+
+  private broken(): void {
+    if (!this.#over) this.#gateway.counters.resets++;
+    this.drop();
+  }
+
+  /** Closes at once, whatever is still to be sent. */
+  drop(): void {
+    this.conn.closeNow();
+    this.end();
+  }
+
+  /** Closes; what was written still goes out. */
+  private async close(): Promise<void> {
+    this.end();
+    await this.conn[Symbol.asyncDispose]();
+  }
+
+  private end(): void {
+    if (this.#over) return;
+    this.#over = true;
     this.leave();
     this.#gateway.ended(this);
-    // The peer's ways to go, and a close by this side, are no news in a gateway's life.
-    if (failure !== null && !(failure instanceof OpError)) throw failure;
   }
 
-  /** Answers what there is. `null`: all of it; else whether the session goes on, once others have had their turn. */
-  private read(): Promise<boolean> | null {
-    if (this.journalIsFull) {
-      return this.catchUp({ turn: this.#gateway.journal!.waitForRoom(), rest: null, ends: false });
-    }
-    for (let n = this.conn.tryRead(shared); n !== undefined; n = this.conn.tryRead(shared)) {
-      if (n === null) return this.finishSending();
-      const next = this.received(this.#carry, shared.subarray(0, n));
-      if (next !== null) return this.catchUp(next);
+  /** The peer was silent for too long. */
+  expire(): void {
+    // It is not the peer that is waited for.
+    if (this.#waits || this.#over) return;
+    this.#gateway.counters.droppedIdle++;
+    this.reply(Buffer.from('ERR timeout\n', 'latin1'));
+    this.run(() => this.close());
+  }
+
+  /** Answers what there is; null: all of it, else what must be waited for. */
+  private read(): Pause | null {
+    const { reader } = this.conn;
+    for (let n = reader.len; n > 0; n = reader.len) {
+      if (this.journalIsFull) return { turn: this.#gateway.journal!.waitForRoom(), rest: null, ends: false };
+      const next = this.received(this.#carry, reader.tryNext(n)!);
+      if (next !== null) return next;
     }
     return null;
   }
 
+  /** Nothing more is read until that is over. */
+  private wait(next: Pause): void {
+    this.#waits = true;
+    this.conn.pause();
+    this.run(async () => {
+      let pause: Pause | null = next;
+      while (pause !== null) {
+        if (!(await this.catchUp(pause))) return;
+        pause = this.#over ? null : this.read();
+        this.conn.reader.release();
+      }
+      if (this.#over) return;
+      this.#waits = false;
+      this.conn.resume();
+      if (this.#finishing) await this.answerAll();
+    });
+  }
+
   /** Half closed: what has been asked for still goes out. */
-  private async finishSending(): Promise<false> {
+  private finishSending(): void {
+    this.run(() => this.answerAll());
+  }
+
+  private async answerAll(): Promise<void> {
+    this.#waits = true;
     await this.#answers?.allOut;
     await this.#outbox?.drained;
-    return false;
+    await this.close();
+  }
+
+  /** A goroutine of this session; a bug in it ends the session, not the gateway. */
+  private run(fn: () => Promise<void>): void {
+    go(async () => {
+      try {
+        await fn();
+      } catch (error) {
+        this.drop();
+        // The peer's ways to go are no news in a gateway's life.
+        if (!(error instanceof OpError)) this.#gateway.failed(error, this);
+      }
+    });
   }
 
   /** Answers lines until there are none, others must have a turn, or the peer does not take the answers. */
@@ -137,7 +202,7 @@ export class Session implements Asker {
     if (rest === 'too long' || ends) return { turn, rest: null, ends };
     // While its orders wait for the disk, it is not the peer that is silent.
     if (counters.lines > linesBefore) {
-      this.conn.setReadTimeout(this.#answers === null ? options.idleTimeout : null);
+      this.deadline = this.#answers === null ? this.#gateway.silence.next() : 0;
     }
     this.#carry = null;
     if (stopped || turn !== null || this.isBehind) return { turn, rest, ends };
@@ -185,7 +250,7 @@ export class Session implements Asker {
     if (!answers.empty) return;
     this.#answers = null;
     // The time that the disk took is not the peer's silence.
-    if (!this.conn.fd.closed) this.conn.setReadTimeout(this.#gateway.options.idleTimeout);
+    this.deadline = this.#gateway.silence.next();
     answers.emptied();
   }
 
@@ -196,7 +261,7 @@ export class Session implements Asker {
 
   /** Waits as long as it takes to go on reading; false: the session has ended. */
   private async catchUp(next: Pause | null): Promise<boolean> {
-    while (next !== null) {
+    while (next !== null && !this.#over) {
       if (next.turn !== null) await next.turn;
       if (next.ends) {
         await this.#answers?.allOut;
@@ -302,8 +367,8 @@ export class Session implements Asker {
       return this.conn.tryWrite(bytes);
     } catch (error) {
       if (!(error instanceof OpError)) throw error;
-      if (!(error instanceof ClosedError)) this.#gateway.counters.resets++;
-      this.conn.closeNow();
+      if (error instanceof ClosedError) this.drop();
+      else this.broken();
       return true;
     }
   }
@@ -319,8 +384,7 @@ export class Session implements Asker {
       } catch (error) {
         if (!(error instanceof OpError)) throw error;
         if (error instanceof DeadlineExceededError) this.#gateway.counters.droppedSlow++;
-        // The reading goroutine ends with it.
-        this.conn.closeNow();
+        this.drop();
       }
     }).done;
     return outbox;
@@ -330,7 +394,9 @@ export class Session implements Asker {
   private async dismiss(): Promise<void> {
     this.leave();
     await this.#outbox?.drained;
+    this.conn.resume();
     await lingeringClose(this.conn);
+    await this.close();
   }
 
   /** Says that the gateway closes, sends what is still queued, then closes. */
@@ -338,6 +404,6 @@ export class Session implements Asker {
     await this.#answers?.allOut;
     this.reply(Buffer.from('ERR shutting down\n', 'latin1'));
     await this.#outbox?.drained;
-    await this.conn[Symbol.asyncDispose]();
+    await this.close();
   }
 }

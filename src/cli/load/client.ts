@@ -1,39 +1,35 @@
-import type { TCPConn } from '../../net/index.ts';
+import type { Connection } from '../../eventloop/index.ts';
 import { splitLines } from '../gateway/line-splitter.ts';
 import type { Tally } from './tally.ts';
 
-const shared = new Uint8Array(64 * 1024);
 const A = 65;
 const T = 84;
 const E = 69;
 
 /** One connection of the load: sends orders, counts what comes back. */
 export class Client {
-  readonly conn: TCPConn;
+  /** Set once it is connected. */
+  conn!: Connection;
   readonly #tally: Tally;
   readonly #number: number;
   /** From when the latency of each order without an answer counts; answers come in order. */
   readonly #waiting: number[] = [];
   #orders = 0;
   #carry: Uint8Array | null = null;
+  readonly #onLine = (line: Uint8Array) => this.#received(line);
 
-  constructor(conn: TCPConn, number: number, tally: Tally) {
-    this.conn = conn;
+  constructor(number: number, tally: Tally) {
     this.#number = number;
     this.#tally = tally;
   }
 
-  /** Reads until the gateway or we close the connection. */
-  async run(): Promise<void> {
-    const onLine = (line: Uint8Array) => this.#received(line);
-    for (;;) {
-      await this.conn.waitReadable();
-      for (let n = this.conn.tryRead(shared); n !== undefined; n = this.conn.tryRead(shared)) {
-        if (n === null) return;
-        const rest = splitLines(this.#carry, shared.subarray(0, n), onLine);
-        if (rest === 'too long') throw new Error('the gateway sent an endless line');
-        this.#carry = rest;
-      }
+  /** Bytes have come. */
+  arrived(conn: Connection): void {
+    const { reader } = conn;
+    for (let n = reader.len; n > 0; n = reader.len) {
+      const rest = splitLines(this.#carry, reader.tryNext(n)!, this.#onLine);
+      if (rest === 'too long') throw new Error('the gateway sent an endless line');
+      this.#carry = rest;
     }
   }
 

@@ -1,5 +1,4 @@
-import { ClosedError, dial, type TCPConn } from '../../net/index.ts';
-import { go } from '../../runtime/index.ts';
+import { type Connection, type DialConnectionOptions, dial } from '../../eventloop/index.ts';
 import { Client } from './client.ts';
 import { type LoadOptions, SUBSCRIPTIONS, symbolOf } from './options.ts';
 import type { Tally } from './tally.ts';
@@ -10,11 +9,14 @@ const RAMP = 64;
 const PER_SOURCE = 20_000;
 const DIAL_TIMEOUT = 10_000;
 
+type Handlers = Pick<DialConnectionOptions, 'onRequest' | 'onDisconnect'>;
+
 /** Opens connection `index`; a local gateway is dialled from several addresses when one has too few ports. */
-export function open(options: LoadOptions, index: number): Promise<TCPConn> {
+export function open(options: LoadOptions, index: number, handlers: Handlers = {}): Promise<Connection> {
   const source = Math.floor(index / PER_SOURCE);
   const local = source > 0 && options.address.startsWith('127.');
   return dial('tcp', options.address, {
+    ...handlers,
     timeout: DIAL_TIMEOUT,
     ...(local ? { localAddress: `127.0.0.${1 + source}:0` } : {}),
   });
@@ -27,19 +29,20 @@ export async function connectAll(options: LoadOptions, tally: Tally): Promise<Cl
   const connectSome = async () => {
     while (next < options.connections) {
       const index = next++;
-      const client = new Client(await open(options, index), index, tally);
+      const client = new Client(index, tally);
+      client.conn = await open(options, index, {
+        onRequest: (conn) => client.arrived(conn),
+        onDisconnect: () => {
+          tally.connected--;
+          tally.failed('the gateway closed a connection');
+        },
+      });
       const symbols = Array.from({ length: SUBSCRIPTIONS }, (_, i) =>
         symbolOf(index * SUBSCRIPTIONS + i, options),
       );
       await client.conn.write(Buffer.from(`SUB ${symbols.join(',')}\n`, 'latin1'));
       clients.push(client);
       tally.connected++;
-      go(() => client.run().finally(() => tally.connected--)).done.then(
-        () => tally.failed('the gateway closed a connection'),
-        (error: unknown) => {
-          if (!(error instanceof ClosedError)) tally.failed(String(error));
-        },
-      );
     }
   };
   await Promise.all(Array.from({ length: RAMP }, connectSome));

@@ -1,6 +1,6 @@
 // The load of the demo and of the benchmark: a process of its own, so that it does not wait in the gateway's loop.
 import { createInterface } from 'node:readline';
-import type { TCPConn } from '../../net/index.ts';
+import type { Connection } from '../../eventloop/index.ts';
 import { now } from '../../runtime/clock.ts';
 import { sleep } from '../../runtime/index.ts';
 import { keepHeapSmall } from '../lib/heap.ts';
@@ -23,7 +23,7 @@ async function runPhase(
   phase: Phase,
   options: LoadOptions,
   clients: Client[],
-  publishers: TCPConn[],
+  publishers: Connection[],
   tally: Tally,
 ): Promise<void> {
   tally.begin();
