@@ -15,7 +15,8 @@
 #include "layout.h"
 #include "uv-subset.h"
 
-enum { EVENT_BATCH = 512, MOST_SETS = 64 };
+/* A batch has at most so many events: few at first, more where that many take no time (poller.c). */
+enum { EVENT_BATCH = 512, FIRST_BATCH = 16, MOST_SETS = 64 };
 
 /* One epoll instance with a place in libuv's loop: its slots have a bounded batch of their own. */
 typedef struct {
@@ -43,11 +44,12 @@ typedef struct driver {
 	slot_t *slots;
 	uint8_t *slab;
 
-	int32_t batch;      /* number of the present batch */
+	int32_t batch;       /* number of the present batch */
+	int32_t batch_limit; /* how many events the next one may have */
 	int32_t free_slot;  /* head of the list of free slots, -1: none */
 	int32_t slots_used; /* slots ever handed out: the rest of the table was never touched */
-	int32_t *retry;     /* slots with a parked reader that the slab had no room for */
-	int32_t retries;
+	int32_t *retry;     /* a ring of slots whose bytes no event will tell of: no room in the slab, or more left */
+	int32_t retries, first_retry;
 	struct datagrams *datagrams; /* once there is a datagram socket */
 	struct pipes *pipes;         /* once something was spliced */
 	struct lease *leases; /* what this thread gave away, once it did */

@@ -131,6 +131,7 @@ static napi_value start(napi_env env, napi_callback_info info)
 	driver->slab = slab;
 	driver->header[H_RAN_FROM] = monotonic_us();
 	driver->free_slot = -1;
+	driver->batch_limit = FIRST_BATCH;
 	driver->retry = malloc(sizeof *driver->retry * driver->header[H_SLOTS]);
 	driver->prepare = handle_of(driver, GOPARK_UV_PREPARE);
 	driver->idle = handle_of(driver, GOPARK_UV_IDLE);

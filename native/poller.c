@@ -14,6 +14,7 @@ enum {
 	ROUND_BUDGET_NS = 10 * 1000 * 1000, /* after this long timers, files and others have their turn */
 	SMALLEST_RECV = 4096,               /* ask for at least this much: the rest waits in memory, not in a system call */
 	CHAIN_VECTORS = 64,
+	BATCH_NS = 5 * 1000 * 1000, /* what a batch should take, with all that its goroutines do, at most */
 	WORTH_ANOTHER_ROUND = 8, /* after fewer completions it is libuv's turn to look, which it does anyway */
 };
 
@@ -39,7 +40,9 @@ void retry_later(driver_t *driver, slot_t *slot)
 	if (slot->flags & F_RETRYING)
 		return;
 	slot->flags |= F_RETRYING;
-	driver->retry[driver->retries++] = index_of(driver, slot);
+	int32_t capacity = driver->header[H_SLOTS]; /* each slot stands there once at most */
+	int32_t at = driver->first_retry + driver->retries++;
+	driver->retry[at < capacity ? at : at - capacity] = index_of(driver, slot);
 }
 
 static void receive(driver_t *driver, slot_t *slot)
@@ -151,21 +154,20 @@ static slot_t *slot_of_event(driver_t *driver, uint64_t data)
 	return slot->generation == (int32_t)(data >> 32) && slot->fd >= 0 ? slot : NULL;
 }
 
+/* In their order, and whose turn has not come stays in front: who sends without end does not keep others from theirs. */
 static void retry_readers(driver_t *driver)
 {
-	int32_t count = driver->retries;
-	int32_t most = driver->header[H_COMPLETIONS] - 2 * EVENT_BATCH;
-	driver->retries = 0; /* who fails again goes back into the same array, never ahead of the loop */
-	for (int32_t i = 0; i < count; i++) {
-		slot_t *slot = &driver->slots[driver->retry[i]];
+	int32_t *header = driver->header;
+	for (int32_t left = driver->retries; left > 0; left--) {
+		if (header[H_COMPLETED] >= driver->batch_limit || header[H_IN_LIMIT] - header[H_IN_OFFSET] < header[H_MAX_RECV])
+			return;
+		slot_t *slot = &driver->slots[driver->retry[driver->first_retry]];
+		driver->first_retry = driver->first_retry + 1 < header[H_SLOTS] ? driver->first_retry + 1 : 0;
+		driver->retries--;
 		slot->flags &= ~F_RETRYING;
 		/* Cancelled, closed or given to another owner meanwhile: then its flags say so. */
-		if (slot->fd < 0 || !(slot->flags & F_READABLE) || !(slot->flags & (F_WANT_RECV | F_STREAM)))
-			continue;
-		if (driver->header[H_COMPLETED] < most)
+		if (slot->fd >= 0 && slot->flags & F_READABLE && slot->flags & (F_WANT_RECV | F_STREAM))
 			on_readable_slot(driver, slot);
-		else
-			retry_later(driver, slot);
 	}
 }
 
@@ -176,7 +178,7 @@ void collect(driver_t *driver, poller_set_t *set)
 	driver->batch = driver->batch == INT32_MAX ? 1 : driver->batch + 1;
 	if (driver->retries > 0)
 		retry_readers(driver);
-	int count = epoll_wait(set->epoll, driver->events, EVENT_BATCH, 0);
+	int count = epoll_wait(set->epoll, driver->events, driver->batch_limit, 0);
 	for (int i = 0; i < count; i++) {
 		struct epoll_event *event = &driver->events[i];
 		slot_t *slot = slot_of_event(driver, event->data.u64);
@@ -302,20 +304,43 @@ static bool flush_and_report(driver_t *driver)
 	return driver->header[H_COMPLETED] == 0 || call_on_batch(driver);
 }
 
+/*
+ * Goroutines cannot be interrupted: only the size of a batch decides how long timers and others wait for it. When
+ * many are ready at once it begins small, and doubles while that takes no time; what took too long shows how many fit.
+ */
+static void adapt_batch(driver_t *driver, int32_t found, int64_t took)
+{
+	int32_t limit = driver->batch_limit;
+	if (took > BATCH_NS && found > 0) {
+		int32_t fit = (int32_t)(found * (int64_t)BATCH_NS / took);
+		limit = fit < 1 ? 1 : fit < limit ? fit : limit;
+	} else if (found >= limit) {
+		limit = took < BATCH_NS / 2 && limit <= EVENT_BATCH / 2 ? 2 * limit : limit;
+	} else if (found < limit / 4) {
+		limit = limit / 2 > FIRST_BATCH ? limit / 2 : FIRST_BATCH;
+	}
+	driver->batch_limit = limit;
+}
+
 static void run_rounds(driver_t *driver, poller_set_t *set)
 {
 	napi_handle_scope scope;
 	if (napi_open_handle_scope(driver->env, &scope) != napi_ok)
 		return;
-	int64_t end = monotonic_ns() + ROUND_BUDGET_NS;
+	int64_t began = monotonic_ns();
+	int64_t end = began + ROUND_BUDGET_NS;
 	for (;;) {
+		int32_t limit = driver->batch_limit;
 		collect(driver, set);
 		int32_t found = driver->header[H_COMPLETED];
 		if (found > 0 && !call_on_batch(driver))
 			break;
 		if (!flush_and_report(driver))
 			break;
-		if (driver->closing || (found < WORTH_ANOTHER_ROUND && driver->retries == 0) || monotonic_ns() >= end)
+		int64_t now = monotonic_ns();
+		adapt_batch(driver, found, now - began);
+		began = now;
+		if (driver->closing || (found < WORTH_ANOTHER_ROUND && found < limit && driver->retries == 0) || now >= end)
 			break;
 	}
 	napi_close_handle_scope(driver->env, scope);
