@@ -38,6 +38,7 @@ const INDEPENDENT = [
   'runtime/timers',
   'runtime/trace',
   'runtime/watchdog',
+  'serve/balance/balancer',
   'sync/',
 ];
 

@@ -202,6 +202,8 @@ export class Connection extends Moving implements Conn, FDOwner, Applicant {
     let goroutine = waits ? new HandlerGoroutine(callback, this, unread) : null;
     let result: unknown;
     if (goroutine !== null) setRunning(goroutine);
+    const { watch } = host;
+    const from = watch === null ? 0 : now();
     try {
       result = callback(this);
     } catch (error) {
@@ -211,6 +213,7 @@ export class Connection extends Moving implements Conn, FDOwner, Applicant {
       return FAILED;
     }
     if (goroutine !== null) setRunning(null);
+    if (watch !== null) watch.ran(this, now() - from);
     if (!isThenable(result)) return this.verdict(unread);
     if (connecting) host.connectWaits = true;
     else host.waits = true;
@@ -404,6 +407,11 @@ export class Connection extends Moving implements Conn, FDOwner, Applicant {
   get idleUntil(): number {
     if (this.phase !== IDLE || this.flags & (SENDING | QUEUED | SHUT)) return Number.POSITIVE_INFINITY;
     return this.host.poller.deadlines[2 * this.fd.slot]!;
+  }
+
+  /** @internal Between two requests, with nothing under way: who has it may give it away. */
+  get isAtRest(): boolean {
+    return this.phase === IDLE && (this.flags & (SENDING | QUEUED | SHUT | BROKEN | ENDED | PAUSED)) === 0;
   }
 
   /** @internal Whether nothing is under way, also not in the kernel. */

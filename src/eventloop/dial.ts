@@ -36,6 +36,7 @@ class Dialled implements Host {
   readonly onRequest: ConnectionCallback | null;
   readonly onDisconnect: ConnectionCallback | null;
   readonly stopping = false;
+  readonly watch = null;
   waits = false;
   connectWaits = false;
   readonly #idle: IdleSweep | null;

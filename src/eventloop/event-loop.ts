@@ -10,7 +10,7 @@ import { sleep } from '../runtime/index.ts';
 import { originOf } from '../runtime/site.ts';
 import { Connection } from './connection.ts';
 import { EventLoopError } from './errors.ts';
-import type { LoopCallbacks } from './host.ts';
+import type { LoopCallbacks, Watch } from './host.ts';
 import { type ConnectionLimits, limitsOf } from './limits.ts';
 import { hostsOf, LoopHost, type LoopPart } from './loop-host.ts';
 import { Served } from './served.ts';
@@ -100,11 +100,17 @@ export class EventLoop {
       callbacks: options,
       limits: limitsOf(options),
       stopping: this.#stopping.signal,
+      watch: null,
       count: (change) => {
         this.#connections += change;
         if (this.#connections === 0) for (const then of this.#whenEmpty.splice(0)) then();
       },
     };
+  }
+
+  /** @internal For a look at who keeps it busy. */
+  set watch(watch: Watch | null) {
+    this.#part.watch = watch;
   }
 
   /** How many connections are open. */

@@ -65,6 +65,12 @@ export interface LoopCallbacks {
   onDisconnect?: ConnectionCallback;
 }
 
+/** Who wants to know for how long callbacks run. */
+export interface Watch {
+  /** A callback of it has returned after so many milliseconds, or come to its first `await`. */
+  ran(conn: Connection, ms: number): void;
+}
+
 /** What all connections of one listener, or all that were dialled alike, have in common. */
 export interface Host {
   readonly poller: Poller;
@@ -73,6 +79,8 @@ export interface Host {
   readonly limits: Limits;
   readonly onRequest: ConnectionCallback | null;
   readonly onDisconnect: ConnectionCallback | null;
+  /** Almost always null: the clock is not looked at. */
+  readonly watch: Watch | null;
   /** Connections end as soon as they have nothing to do. */
   readonly stopping: boolean;
   /** A handler has waited: presumably all do. */

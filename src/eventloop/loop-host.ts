@@ -3,7 +3,7 @@ import type { Poller } from '../poll/index.ts';
 import { type Balance, balanceOf } from './balance.ts';
 import { Connection } from './connection.ts';
 import { isThenable } from './goroutine.ts';
-import type { ConnectionCallback, Host, Limits, LoopCallbacks } from './host.ts';
+import type { ConnectionCallback, Host, Limits, LoopCallbacks, Watch } from './host.ts';
 import { IdleSweep } from './idle-sweep.ts';
 
 /** What the hosts of one event loop have in common. */
@@ -11,6 +11,7 @@ export interface LoopPart {
   readonly callbacks: LoopCallbacks;
   readonly limits: Limits;
   readonly stopping: AbortSignal;
+  watch: Watch | null;
   /** So many connections more, or less. */
   count(change: number): void;
 }
@@ -47,6 +48,10 @@ export class LoopHost implements Host {
     this.onRequest = loop.callbacks.onRequest ?? null;
     this.onDisconnect = loop.callbacks.onDisconnect ?? null;
     this.#idle = loop.limits.idleTimeout > 0 ? new IdleSweep(this) : null;
+  }
+
+  get watch(): Watch | null {
+    return this.loop.watch;
   }
 
   get stopping(): boolean {

@@ -15,7 +15,8 @@ import { BlockPool, defaultPool } from '../linkbuffer/index.ts';
  */
 export type LoadBalance = 'round-robin' | 'random' | 'least-connections';
 
-const policies: readonly LoadBalance[] = ['round-robin', 'random', 'least-connections'];
+/** All of them. */
+export const loadBalances: readonly LoadBalance[] = ['round-robin', 'random', 'least-connections'];
 
 /**
  * What `configure` takes; a field that is left out stays as it is.
@@ -67,8 +68,8 @@ export function configure(options: EventLoopSettings): void {
   }
   const { pollers, loadBalance, blockSize, goroutines } = options;
   if (pollers !== undefined) checkCount(pollers, 'pollers', 1);
-  if (loadBalance !== undefined && !policies.includes(loadBalance)) {
-    throw new ArgumentTypeError('loadBalance', `one of ${policies.join(', ')}`, loadBalance);
+  if (loadBalance !== undefined && !loadBalances.includes(loadBalance)) {
+    throw new ArgumentTypeError('loadBalance', `one of ${loadBalances.join(', ')}`, loadBalance);
   }
   if (blockSize !== undefined) checkCount(blockSize, 'blockSize', 1024);
   if (goroutines !== undefined) checkCount(goroutines, 'goroutines', 1);

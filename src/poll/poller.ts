@@ -23,6 +23,9 @@ export class Poller implements CompletionReceiver {
   readonly tails: Map<PollDesc, Waiter> = new Map();
   readonly #owners: (SlotOwner | null)[] = [];
   readonly #generations: Int32Array;
+  /** Completions so far, and the batches that they came in: how many are ready at a time. */
+  completions = 0;
+  rounds = 0;
   #lookedAt = -1;
 
   constructor(driver: Driver) {
@@ -60,6 +63,7 @@ export class Poller implements CompletionReceiver {
     const owner = this.#owners[slot];
     if (owner === null || owner === undefined || this.#generations[slot] !== generation) return;
     if (op === OP_CLOSE) this.#owners[slot] = null;
+    this.completions++;
     owner.completed(op, result, offset, more);
   }
 
@@ -70,6 +74,7 @@ export class Poller implements CompletionReceiver {
   }
 
   round(): void {
+    this.rounds++;
     beginSlice();
   }
 

@@ -3,14 +3,31 @@ const CONNECTIONS = 0;
 /** Of the last interval, in thousandths. */
 const UTILIZATION = 1;
 const GOROUTINES = 2;
+/** In hundredths. */
+const RUNNABLE = 3;
+/** How many connections it has taken over of those it was handed; wraps round. */
+const TAKEN = 4;
+/** When it last said so: milliseconds of the clock of all threads, cut to 32 bits; 0: never. */
+const SAID_AT = 5;
+
+/** How often a P tells, in milliseconds. */
+export const LOAD_INTERVAL = 100;
+/** Who has not done so for so long is held by something: as busy as can be. */
+const SILENT = 300;
 
 /** How busy one P is. */
 export interface Load {
   /** Connections that it serves, or that are on their way to it. */
   readonly connections: number;
-  /** The part of the last 100 milliseconds in which its event loop did not sleep: 0 to 1. */
+  /** The part of the last 100 milliseconds in which its event loop did not sleep: 0 to 1. 1, too, while it hangs. */
   readonly utilization: number;
   readonly goroutines: number;
+  /** How many of its connections were ready at the same time, on average: what waits behind who is being served. */
+  readonly runnable: number;
+}
+
+function sharedMilliseconds(): number {
+  return Number(BigInt.asIntN(32, process.hrtime.bigint() / 1_000_000n)) || 1;
 }
 
 /** What a P tells of itself, for others to see without asking: a cache line of shared memory. */
@@ -24,25 +41,37 @@ export class LoadCell {
   }
 
   get load(): Load {
+    const words = this.#words;
+    const saidAt = Atomics.load(words, SAID_AT);
+    const hangs = saidAt !== 0 && ((sharedMilliseconds() - saidAt) | 0) > SILENT;
     return {
-      connections: Atomics.load(this.#words, CONNECTIONS),
-      utilization: Atomics.load(this.#words, UTILIZATION) / 1000,
-      goroutines: Atomics.load(this.#words, GOROUTINES),
+      connections: Atomics.load(words, CONNECTIONS),
+      utilization: hangs ? 1 : Atomics.load(words, UTILIZATION) / 1000,
+      goroutines: Atomics.load(words, GOROUTINES),
+      runnable: Atomics.load(words, RUNNABLE) / 100,
     };
   }
 
-  publish({ connections, utilization, goroutines }: Load): void {
+  publish({ connections, utilization, goroutines, runnable }: Load): void {
     Atomics.store(this.#words, CONNECTIONS, connections);
     Atomics.store(this.#words, UTILIZATION, Math.round(utilization * 1000));
     Atomics.store(this.#words, GOROUTINES, goroutines);
+    Atomics.store(this.#words, RUNNABLE, Math.round(runnable * 100));
+    Atomics.store(this.#words, SAID_AT, sharedMilliseconds());
   }
 
-  /** One more connection is on its way to it: until it says how many it has. */
-  sent(): void {
-    Atomics.add(this.#words, CONNECTIONS, 1);
+  /** One that was handed over has arrived, or is somebody else's by now; there are so many connections now. */
+  took(connections: number): void {
+    Atomics.store(this.#words, CONNECTIONS, connections);
+    Atomics.add(this.#words, TAKEN, 1);
+  }
+
+  get taken(): number {
+    return Atomics.load(this.#words, TAKEN);
   }
 
   clear(): void {
-    this.publish({ connections: 0, utilization: 0, goroutines: 0 });
+    this.publish({ connections: 0, utilization: 0, goroutines: 0, runnable: 0 });
+    Atomics.store(this.#words, SAID_AT, 0);
   }
 }

@@ -1,9 +1,12 @@
 import { availableParallelism } from 'node:os';
 import type { ResourceLimits } from 'node:worker_threads';
+import type { LoadBalance } from '../eventloop/index.ts';
+import { loadBalances } from '../eventloop/pool.ts';
 import { checkCount } from '../io/arguments.ts';
 import { ArgumentRangeError, ArgumentTypeError } from '../io/index.ts';
 import type { ListenOptions } from '../net/index.ts';
 import { threadPoller } from '../poll/index.ts';
+import { type BalanceOptions, type BalancePlan, checkBalance } from './balance/options.ts';
 import type { Intake } from './messages.ts';
 
 /** Why a P has ended that should not have. */
@@ -44,10 +47,21 @@ export interface ServeOptions {
   procs?: number;
   /**
    * Who decides which P serves a connection. 'reuseport': the kernel, by the peer's address; each P listens.
-   * 'handoff': whoever has fewest, and is least busy; one thread accepts for all. The default is 'reuseport' where the
-   * driver and the network can.
+   * 'handoff': one thread accepts for all, and `loadBalance` says who gets it. The default is 'reuseport' where the
+   * driver and the network can, unless there is a `loadBalance`.
    */
   distribute?: 'reuseport' | 'handoff';
+  /**
+   * Which P gets a connection that was accepted for all. 'least-connections', the default: whoever has fewest, among
+   * those the least busy; 'round-robin': the next one; 'random'.
+   */
+  loadBalance?: LoadBalance;
+  /**
+   * Whether connections go from Ps that are overloaded to others that are not: those that nobody has begun to serve,
+   * and, of handler modules that export `onLeave`, those of the event loop, between requests. Default true; needs
+   * nothing where there is one P.
+   */
+  balance?: boolean | BalanceOptions;
   /** Of the listener and its connections. */
   listenOptions?: Omit<ListenOptions, 'reusePort'>;
   /** For the handlers: `proc().data`. Anything that can be cloned, a `SharedChan`'s handle for instance. */
@@ -65,6 +79,9 @@ export interface Plan {
   readonly handler: string;
   readonly procs: number;
   readonly intake: Intake;
+  readonly loadBalance: LoadBalance;
+  /** null: nothing moves. */
+  readonly balance: BalancePlan | null;
   readonly listenOptions: object;
   readonly data: unknown;
   readonly resourceLimits: ResourceLimits | undefined;
@@ -87,7 +104,8 @@ export function checkOptions(options: ServeOptions): Plan {
   if (typeof options !== 'object' || options === null) {
     throw new ArgumentTypeError('options', 'an object', options);
   }
-  const { distribute, procs = availableParallelism(), listenOptions = {}, onCrash } = options;
+  const { procs = availableParallelism(), listenOptions = {}, onCrash, loadBalance } = options;
+  const distribute = options.distribute ?? (loadBalance === undefined ? undefined : 'handoff');
   const found = LISTEN.exec(options.listen)?.groups;
   if (found === undefined) {
     throw new ArgumentRangeError('listen', "'tcp://host:port' or 'unix:///path'", options.listen);
@@ -96,6 +114,12 @@ export function checkOptions(options: ServeOptions): Plan {
   if (procs > MOST_PROCS) throw new ArgumentRangeError('procs', `at most ${MOST_PROCS}`, procs);
   if (distribute !== undefined && distribute !== 'reuseport' && distribute !== 'handoff') {
     throw new ArgumentRangeError('distribute', "'reuseport' or 'handoff'", distribute);
+  }
+  if (loadBalance !== undefined && !loadBalances.includes(loadBalance)) {
+    throw new ArgumentRangeError('loadBalance', `one of ${loadBalances.join(', ')}`, loadBalance);
+  }
+  if (loadBalance !== undefined && distribute === 'reuseport') {
+    throw new ArgumentRangeError('distribute', "'handoff' where there is a loadBalance", distribute);
   }
   if (onCrash !== undefined && typeof onCrash !== 'function') {
     throw new ArgumentTypeError('onCrash', 'a function', onCrash);
@@ -106,6 +130,8 @@ export function checkOptions(options: ServeOptions): Plan {
     address: found.tcp ?? found.unix!,
     handler: handlerUrl(options.handler),
     ...intakeFor(network, procs, distribute),
+    loadBalance: loadBalance ?? 'least-connections',
+    balance: checkBalance(options.balance ?? true),
     listenOptions,
     data: options.data,
     resourceLimits: options.resourceLimits,

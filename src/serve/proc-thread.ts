@@ -1,7 +1,6 @@
 import { Worker } from 'node:worker_threads';
-import type { Detached } from '../net/index.ts';
 import { type Load, LoadCell } from './load.ts';
-import type { Order, ProcData, Report } from './messages.ts';
+import type { Handed, Order, ProcData, Report, Shed, ShedOrder } from './messages.ts';
 import type { Plan } from './options.ts';
 
 const main = new URL(import.meta.url.endsWith('.ts') ? './proc/main.ts' : './proc/main.js', import.meta.url);
@@ -21,6 +20,12 @@ function flagsFor(handler: string): { execArgv?: string[] } {
 /** Where a P is in its life. */
 export type ProcState = 'starting' | 'ready' | 'draining' | 'ended';
 
+/** A connection that was handed over and that it has not taken yet. */
+interface Pending {
+  readonly handed: Handed;
+  readonly at: number;
+}
+
 /** One P, seen from the thread that has started it. */
 export class ProcThread {
   readonly index: number;
@@ -35,7 +40,14 @@ export class ProcThread {
   /** Resolves when it has ended; with why, when it should not have. */
   readonly gone: Promise<Error | null>;
   /** It could not take a connection. */
-  onRefused: (detached: Detached) => void = () => {};
+  onRefused: (handed: Handed) => void = () => {};
+  /** It gives one away. */
+  onShed: (shed: Shed) => void = () => {};
+  /** In the order in which it will take them; null: somebody else was given it meanwhile. */
+  readonly #pending: (Pending | null)[] = [];
+  #handed = 0;
+  /** Those of the list that are not null. */
+  #onTheirWay = 0;
   #error: Error | null = null;
   #cutOff = 0;
 
@@ -44,6 +56,7 @@ export class ProcThread {
     const { network, handler, procs, intake, listenOptions: options, data } = plan;
     const workerData: ProcData = {
       ...{ index, procs, handler, intake, network, address, options, data },
+      rest: plan.balance?.rest ?? 0,
       load: this.#load.memory,
     };
     this.#worker = new Worker(main, {
@@ -78,7 +91,9 @@ export class ProcThread {
   }
 
   get load(): Load {
-    return this.#load.load;
+    const { load } = this.#load;
+    this.#forgetTaken();
+    return { ...load, connections: load.connections + this.#onTheirWay };
   }
 
   #reported(report: Report, ready: (address: string) => void): void {
@@ -88,7 +103,10 @@ export class ProcThread {
         ready(report.address);
         break;
       case 'refused':
-        this.onRefused(report.detached);
+        this.onRefused(report);
+        break;
+      case 'shed':
+        this.onShed(report);
         break;
       case 'ended':
         this.#cutOff = report.cutOff;
@@ -97,9 +115,42 @@ export class ProcThread {
     }
   }
 
-  hand(detached: Detached): void {
-    this.#load.sent();
-    this.#say({ kind: 'conn', detached });
+  hand({ detached, moved }: Handed): void {
+    this.#forgetTaken();
+    this.#pending.push({ handed: { detached, moved }, at: performance.now() });
+    this.#handed++;
+    this.#onTheirWay++;
+    this.#say({ kind: 'conn', detached, moved });
+  }
+
+  #forgetTaken(): void {
+    const waiting = (this.#handed - this.#load.taken) | 0;
+    if (waiting >= this.#pending.length) return;
+    for (const pending of this.#pending.splice(0, this.#pending.length - waiting)) {
+      if (pending !== null) this.#onTheirWay--;
+    }
+  }
+
+  /**
+   * What it was handed more than `ms` milliseconds ago and has not taken: for somebody else. Should it still come to
+   * that, it will find that it is too late, because each can be adopted only once.
+   */
+  takeBack(ms: number): Handed[] {
+    this.#forgetTaken();
+    const before = performance.now() - ms;
+    const back: Handed[] = [];
+    for (const [i, pending] of this.#pending.entries()) {
+      if (pending === null) continue;
+      if (pending.at > before) break;
+      back.push(pending.handed);
+      this.#pending[i] = null;
+      this.#onTheirWay--;
+    }
+    return back;
+  }
+
+  shed({ to, share, why }: ShedOrder): void {
+    this.#say({ kind: 'shed', to, share, why });
   }
 
   /** Ends it when its connections have ended, at the latest in `timeout` milliseconds. How many it had to cut off. */

@@ -1,8 +1,12 @@
-import { type Detached, type Listener, listen, OpError, type StreamConn } from '../net/index.ts';
+import { adopt, type Listener, listen, OpError, type StreamConn } from '../net/index.ts';
 import { escapeText } from '../runtime/escape.ts';
 import { go, sleep } from '../runtime/index.ts';
 import { Backoff } from './backoff.ts';
+import { Balancing } from './balance/balancing.ts';
+import { type MoveCount, Moves } from './balance/moves.ts';
+import { pick } from './balance/pick.ts';
 import type { Load } from './load.ts';
+import type { Handed, Shed } from './messages.ts';
 import { type Crash, checkOptions, handlerUrl, type Plan, type ServeOptions } from './options.ts';
 import { type ProcState, ProcThread } from './proc-thread.ts';
 
@@ -25,6 +29,24 @@ export interface ProcStatus extends Load {
   readonly state: ProcState;
   /** How often it has died and was started again. */
   readonly restarts: number;
+}
+
+/**
+ * What a server says of itself.
+ *
+ * @example
+ * ```ts
+ * import { type ServerStats, serve } from 'gopark/serve';
+ *
+ * const server = await serve({ listen: 'tcp://127.0.0.1:9000', handler: new URL('./handler.js', import.meta.url) });
+ * const moved = ({ moves }: ServerStats) => moves.reduce((sum, { count }) => sum + count, 0);
+ * setInterval(() => console.log(server.stats().procs, moved(server.stats())), 10_000);
+ * ```
+ */
+export interface ServerStats {
+  readonly procs: readonly ProcStatus[];
+  /** Every connection that went from one P to another, counted by who, to whom and why. */
+  readonly moves: readonly MoveCount[];
 }
 
 /** Options of a reload. */
@@ -67,6 +89,8 @@ export class Server {
   #address: string;
   #listener: Listener<StreamConn> | null = null;
   #turn = 0;
+  readonly #moves = new Moves();
+  #balancing: Balancing | null = null;
   readonly #stopping = new AbortController();
 
   /** @internal */
@@ -89,6 +113,8 @@ export class Server {
       throw error;
     }
     for (const place of this.#places) this.#watch(place);
+    const { balance, procs } = this.#plan;
+    if (balance !== null && procs > 1) this.#balancing = new Balancing(this, balance);
     const listener = this.#listener;
     if (listener !== null) go(() => this.#distribute(listener)).markInternal();
   }
@@ -98,8 +124,7 @@ export class Server {
     const { procs, intake } = this.#plan;
     const places: Place[] = [];
     const add = (index: number) => {
-      const proc = new ProcThread(this.#plan, index, this.#address);
-      proc.onRefused = (detached) => this.#place(detached, proc);
+      const proc = this.#startOne(index);
       places.push({ proc, restarts: 0, backoff: new Backoff() });
       return proc.ready;
     };
@@ -113,6 +138,17 @@ export class Server {
       throw error;
     }
     return places;
+  }
+
+  #startOne(index: number): ProcThread {
+    const proc = new ProcThread(this.#plan, index, this.#address);
+    proc.onRefused = (handed) => this.#placeAgain(handed, proc, 'refused');
+    proc.onShed = (shed) => this.#shed(shed, proc);
+    void proc.gone.then(() => {
+      // What it never took: it is not lost, for it was not its own yet.
+      for (const handed of proc.takeBack(0)) this.#placeAgain(handed, proc, 'ended');
+    });
+    return proc;
   }
 
   /** Where it listens, with the port that the system chose. */
@@ -130,12 +166,17 @@ export class Server {
     }));
   }
 
+  /** All that is known about the Ps, and what moved between them. */
+  stats(): ServerStats {
+    return { procs: this.procs, moves: this.#moves.list };
+  }
+
   // Connections that are handed over
 
   async #distribute(listener: Listener<StreamConn>): Promise<void> {
     for await (const conn of listener) {
       try {
-        this.#place(await conn.detach(), null);
+        this.#place({ detached: await conn.detach(), moved: false }, null);
       } catch (error) {
         // It has gone already, or too many are on their way.
         if (!(error instanceof OpError)) throw error;
@@ -143,25 +184,45 @@ export class Server {
     }
   }
 
-  /** Gives it to whoever has fewest, and of these to the least busy; `not` could not take it. */
-  #place(detached: Detached, not: ProcThread | null): void {
-    let best: ProcThread | null = null;
-    let bestLoad: Load | null = null;
-    const { length } = this.#places;
-    this.#turn++;
-    for (let i = 0; i < length; i++) {
-      const { proc } = this.#places[(this.#turn + i) % length]!;
-      if (proc.state !== 'ready' || proc === not) continue;
-      const { load } = proc;
-      const { connections, utilization } = load;
-      const isBetter =
-        bestLoad === null ||
-        connections < bestLoad.connections ||
-        (connections === bestLoad.connections && utilization < bestLoad.utilization);
-      if (isBetter) [best, bestLoad] = [proc, load];
+  /** Gives it to whom the policy chooses, never to `not`: the chosen one, or null when there is nobody. */
+  #place(handed: Handed, not: ProcThread | null): ProcThread | null {
+    const { loadBalance, balance } = this.#plan;
+    const able = this.current.filter((proc) => proc.state === 'ready' && proc !== not);
+    const loads = able.map(({ load }) => load);
+    const chosen = able[pick(loadBalance, loads, this.#turn++, balance?.gap ?? null)] ?? null;
+    if (chosen === null) discard(handed);
+    else chosen.hand(handed);
+    return chosen;
+  }
+
+  #placeAgain(handed: Handed, from: ProcThread, why: MoveCount['why']): void {
+    if (this.#stopping.signal.aborted) {
+      discard(handed);
+      return;
     }
-    // Nobody has it now: its lease ends, and the peer sees the end.
-    best?.hand(detached);
+    const to = this.#place(handed, from);
+    if (to !== null) this.#moves.add(from.index, to.index, handed.moved ? 'connection' : 'accepted', why);
+  }
+
+  /** @internal */
+  placeElsewhere(handed: Handed, not: ProcThread): void {
+    this.#placeAgain(handed, not, 'hung');
+  }
+
+  /** @internal */
+  get current(): readonly ProcThread[] {
+    return this.#places.map(({ proc }) => proc);
+  }
+
+  /** What a P gives away goes to whom it was told to give it, if that is still there. */
+  #shed({ detached, moved, to, why }: Shed, from: ProcThread): void {
+    const wanted = this.#places[to]?.proc;
+    if (wanted?.state !== 'ready') {
+      this.#placeAgain({ detached, moved }, from, why);
+      return;
+    }
+    wanted.hand({ detached, moved });
+    this.#moves.add(from.index, to, moved ? 'connection' : 'accepted', why);
   }
 
   // The life of Ps
@@ -176,9 +237,7 @@ export class Server {
       await sleep(restartsIn, { signal: this.#stopping.signal }).catch(() => {});
       if (this.#stopping.signal.aborted || !this.#places.includes(place)) return;
       place.restarts++;
-      place.proc = new ProcThread(this.#plan, proc.index, this.#address);
-      const next = place.proc;
-      next.onRefused = (detached) => this.#place(detached, next);
+      place.proc = this.#startOne(proc.index);
       this.#watch(place);
     });
   }
@@ -229,6 +288,7 @@ export class Server {
   async shutdown(options: { timeout?: number; signal?: AbortSignal } = {}): Promise<number> {
     const { timeout = SHUTDOWN_TIMEOUT, signal } = options;
     this.#stopping.abort();
+    this.#balancing?.end();
     await this.#listener?.close().catch(() => {});
     this.#listener = null;
     const procs = [...this.#places.map(({ proc }) => proc), ...this.#old];
@@ -242,6 +302,16 @@ export class Server {
     } finally {
       signal?.removeEventListener('abort', cut);
     }
+  }
+}
+
+/** Nobody is there to serve it: the peer sees the end at once. */
+function discard({ detached }: Handed): void {
+  try {
+    adopt(detached).closeNow();
+  } catch (error) {
+    // It has found somebody, or its lease has ended: there is nothing left to close.
+    if (!(error instanceof OpError)) throw error;
   }
 }
 

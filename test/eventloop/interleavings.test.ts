@@ -110,6 +110,7 @@ test('no lost wake-up, one handler at a time, the close once: random interleavin
           onRequest,
           onDisconnect: () => void disconnected++,
           stopping: false,
+          watch: null,
           waits: false,
           connectWaits: false,
           left: () => {},

@@ -13,6 +13,11 @@ export class HandedListener extends AcceptLoop<StreamConn> {
     this.addr = addr;
   }
 
+  /** How many wait to be served. */
+  get waiting(): number {
+    return this.#conns.length;
+  }
+
   /** False: it is closed. */
   hand(conn: StreamConn): boolean {
     return !this.#conns.closed && this.#conns.trySend(conn);

@@ -1,54 +1,104 @@
-import { EventLoop, type EventLoopOptions } from '../../eventloop/index.ts';
+import { type Connection, EventLoop, type EventLoopOptions } from '../../eventloop/index.ts';
 import type { ConnHandler, Detached, Listener, StreamConn } from '../../net/index.ts';
 import { adopt, startServing } from '../../net/index.ts';
-import type { HandedListener } from './handed-listener.ts';
+import type { Handed, Intake, ShedOrder } from '../messages.ts';
+import { HandedListener } from './handed-listener.ts';
+import { type OnLeave, Shedding } from './shedding.ts';
+import { SheddingListener } from './shedding-listener.ts';
 
 const CALLBACKS = ['onPrepare', 'onConnect', 'onRequest', 'onDisconnect'] as const;
+const MOVING = ['onLeave', 'onArrive'] as const;
 
 /** The handler's module at work in this P. */
 export interface Handling {
   readonly connections: number;
-  /** Takes over what another thread has accepted. */
-  adopt(detached: Detached): void;
+  /** Takes over what another thread has accepted, or served. */
+  adopt(handed: Handed): void;
+  /** Gives a part of what there is to do away. */
+  shed(order: ShedOrder): void;
   shutdown(timeout: number): Promise<number>;
+}
+
+/** How a P gets its connections, and what becomes of those that it gives away. */
+export interface Ways {
+  readonly intake: Intake;
+  readonly listener: Listener<StreamConn>;
+  /** The same listener, where it is handed what it accepts. */
+  readonly handed: HandedListener | null;
+  /** How long a connection that has moved stays, in milliseconds. */
+  readonly rest: number;
+  send(handed: Handed, order: ShedOrder): void;
 }
 
 type Module = Record<string, unknown>;
 
 /** What the module exports decides in which model it serves. */
-export function handle(
-  module: Module,
-  listener: Listener<StreamConn>,
-  handed: HandedListener | null,
-): Handling {
-  if (CALLBACKS.some((name) => module[name] !== undefined)) return byCallbacks(module, listener, handed);
+export function handle(module: Module, ways: Ways): Handling {
+  for (const name of [...CALLBACKS, ...MOVING]) {
+    if (module[name] !== undefined && typeof module[name] !== 'function') {
+      throw new TypeError(`the handler module exports ${name}, but that is no function`);
+    }
+  }
+  if (CALLBACKS.some((name) => module[name] !== undefined)) return byCallbacks(module, ways);
   if (typeof module.default !== 'function') {
     throw new TypeError('the handler module exports neither a function as default nor onRequest');
   }
-  const serving = startServing(listener, module.default as ConnHandler<StreamConn>);
+  return byGoroutines(module.default as ConnHandler<StreamConn>, ways);
+}
+
+/** Who serves keeps its connection in a variable, and nobody may take it away: only what is new goes elsewhere. */
+function byGoroutines(handler: ConnHandler<StreamConn>, ways: Ways): Handling {
+  const { handed: own, intake, listener } = ways;
+  const shedding =
+    intake === 'reuseport'
+      ? new SheddingListener(listener, (detached, order) => ways.send({ detached, moved: false }, order))
+      : null;
+  // Who listens may be handed something as well: what others have accepted and give away.
+  const handed = own ?? new HandedListener(listener.addr);
+  const servings = [startServing(handed, handler)];
+  if (own === null) servings.push(startServing(shedding ?? listener, handler));
   return {
     get connections() {
-      return serving.connections;
+      return servings.reduce((sum, { connections }) => sum + connections, handed.waiting);
     },
-    adopt: (detached) => handTo(handed, detached),
-    shutdown: (timeout) => serving.shutdown({ timeout }),
+    adopt: ({ detached }) => handTo(handed, detached),
+    shed: (order) => shedding?.begin(order),
+    async shutdown(timeout) {
+      const cutOff = await Promise.all(servings.map((serving) => serving.shutdown({ timeout })));
+      return cutOff.reduce((sum, count) => sum + count, 0);
+    },
   };
 }
 
-function handTo(handed: HandedListener | null, detached: Detached): void {
+function handTo(handed: HandedListener, detached: Detached): void {
   const conn = adopt(detached);
-  if (handed?.hand(conn) !== true) conn.closeNow();
+  if (!handed.hand(conn)) conn.closeNow();
 }
 
-function byCallbacks(
-  module: Module,
-  listener: Listener<StreamConn>,
-  handed: HandedListener | null,
-): Handling {
+function byCallbacks(module: Module, { listener, handed, rest, send }: Ways): Handling {
   const callbacks = Object.fromEntries(
     CALLBACKS.filter((name) => module[name] !== undefined).map((name) => [name, module[name]]),
   );
-  const loop = new EventLoop({ ...(module.limits as object | undefined), ...callbacks } as EventLoopOptions);
+  const { onPrepare, ...others } = callbacks as { onPrepare?: (conn: Connection) => void };
+  const onArrive = module.onArrive as ((conn: Connection, state: unknown) => void) | undefined;
+  /** What is just being adopted: set inside one call only. */
+  let arriving: Handed | null = null;
+  const prepare = (conn: Connection): void => {
+    onPrepare?.(conn);
+    if (arriving?.moved) onArrive?.(conn, arriving.detached.state);
+  };
+  const options = {
+    ...(module.limits as object | undefined),
+    ...others,
+    ...(onPrepare !== undefined || onArrive !== undefined ? { onPrepare: prepare } : {}),
+  };
+  const loop = new EventLoop(options as EventLoopOptions);
+  const shedding =
+    module.onLeave === undefined
+      ? null
+      : new Shedding(loop, module.onLeave as OnLeave, rest, (detached, order) =>
+          send({ detached, moved: true }, order),
+        );
   if (handed === null) {
     // What it cannot accept any more ends this P, which is reported.
     loop.serve(listener).catch((error: unknown) =>
@@ -61,7 +111,16 @@ function byCallbacks(
     get connections() {
       return loop.connections;
     },
-    adopt: (detached) => void loop.adopt(detached),
+    adopt(one) {
+      arriving = one;
+      try {
+        const conn = loop.adopt(one.detached);
+        if (one.moved) shedding?.arrived(conn);
+      } finally {
+        arriving = null;
+      }
+    },
+    shed: (order) => shedding?.begin(order),
     shutdown: (timeout) => loop.shutdown({ timeout }),
   };
 }

@@ -11,15 +11,13 @@ import {
   TCPAddr,
   UnixAddr,
 } from '../../net/index.ts';
+import { threadPoller } from '../../poll/index.ts';
 import { numGoroutine } from '../../runtime/index.ts';
-import { LoadCell } from '../load.ts';
-import type { Order, ProcData, Report } from '../messages.ts';
+import { LOAD_INTERVAL, LoadCell } from '../load.ts';
+import type { Handed, Order, ProcData, Report } from '../messages.ts';
 import { become } from '../proc.ts';
 import { HandedListener } from './handed-listener.ts';
 import { type Handling, handle } from './handler.ts';
-
-/** How often the others learn how busy this P is, in milliseconds. */
-const INTERVAL = 100;
 
 const data = workerData as ProcData;
 const port = parentPort!;
@@ -46,30 +44,53 @@ function addrOf(): Addr {
 
 /** Tells the others how busy this P is. */
 function publishLoad(handling: Handling): void {
+  const poller = threadPoller();
   let before = performance.eventLoopUtilization();
-  setInterval(() => {
+  let [completions, rounds] = [poller.completions, poller.rounds];
+  const publish = (): void => {
     const now = performance.eventLoopUtilization();
+    // Not started at the first look: what it took to load is no load.
     const { utilization } = performance.eventLoopUtilization(now, before);
+    const runnable = (poller.completions - completions) / Math.max(1, poller.rounds - rounds);
     before = now;
-    load.publish({ connections: handling.connections, utilization, goroutines: numGoroutine() });
-  }, INTERVAL).unref();
+    [completions, rounds] = [poller.completions, poller.rounds];
+    load.publish({ connections: handling.connections, utilization, goroutines: numGoroutine(), runnable });
+  };
+  load.publish({ connections: 0, utilization: 0, goroutines: numGoroutine(), runnable: 0 });
+  setInterval(publish, LOAD_INTERVAL).unref();
+}
+
+function take(handling: Handling, { detached, moved }: Handed): void {
+  try {
+    handling.adopt({ detached, moved });
+  } catch (error) {
+    if (!(error instanceof OpError || error instanceof EventLoopError)) throw error;
+    // Another one has it by now, because it waited here for too long. Else there is no room, or no time left: it is nobody's.
+    if (error.code !== 'EBADF') report({ kind: 'refused', detached, moved });
+  } finally {
+    load.took(handling.connections);
+  }
 }
 
 async function main(): Promise<void> {
   become({ index: data.index, procs: data.procs, data: data.data });
   const module = (await import(data.handler)) as Record<string, unknown>;
   const { listener, handed } = await openListener();
-  const handling = handle(module, listener, handed);
+  const handling = handle(module, {
+    intake: data.intake,
+    rest: data.rest,
+    listener,
+    handed,
+    send: (given, { to, why }) => report({ kind: 'shed', to, why, ...given }),
+  });
   publishLoad(handling);
   port.on('message', (order: Order) => {
     if (order.kind === 'conn') {
-      try {
-        handling.adopt(order.detached);
-      } catch (error) {
-        // No room here, or no time left: it is still nobody's.
-        if (!(error instanceof OpError || error instanceof EventLoopError)) throw error;
-        report({ kind: 'refused', detached: order.detached });
-      }
+      take(handling, order);
+      return;
+    }
+    if (order.kind === 'shed') {
+      handling.shed(order);
       return;
     }
     handling.shutdown(order.timeout).then(

@@ -1,0 +1,1 @@
+export { onArrive, onConnect, onRequest } from './burner.ts';

@@ -1,0 +1,2 @@
+export { onRequest } from './loop.ts';
+export const onLeave = true;
