@@ -60,10 +60,11 @@ export class LoadCell {
     Atomics.store(this.#words, SAID_AT, sharedMilliseconds());
   }
 
-  /** One that was handed over has arrived, or is somebody else's by now; there are so many connections now. */
-  took(connections: number): void {
+  /** So many that were handed over have arrived, or are somebody else's by now, and these connections are here now. */
+  took(count: number, connections: number): void {
+    // In this order, and read in the other one: one may be counted twice for a moment, but none is ever forgotten.
     Atomics.store(this.#words, CONNECTIONS, connections);
-    Atomics.add(this.#words, TAKEN, 1);
+    Atomics.add(this.#words, TAKEN, count);
   }
 
   get taken(): number {

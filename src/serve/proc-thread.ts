@@ -91,8 +91,8 @@ export class ProcThread {
   }
 
   get load(): Load {
-    const { load } = this.#load;
     this.#forgetTaken();
+    const { load } = this.#load;
     return { ...load, connections: load.connections + this.#onTheirWay };
   }
 

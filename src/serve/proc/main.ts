@@ -60,6 +60,9 @@ function publishLoad(handling: Handling): void {
   setInterval(publish, LOAD_INTERVAL).unref();
 }
 
+/** What came in this turn of the loop. */
+let taken = 0;
+
 function take(handling: Handling, { detached, moved }: Handed): void {
   try {
     handling.adopt({ detached, moved });
@@ -67,9 +70,13 @@ function take(handling: Handling, { detached, moved }: Handed): void {
     if (!(error instanceof OpError || error instanceof EventLoopError)) throw error;
     // Another one has it by now, because it waited here for too long. Else there is no room, or no time left: it is nobody's.
     if (error.code !== 'EBADF') report({ kind: 'refused', detached, moved });
-  } finally {
-    load.took(handling.connections);
   }
+  if (taken++ > 0) return;
+  // By then its handler has begun.
+  setImmediate(() => {
+    load.took(taken, handling.connections);
+    taken = 0;
+  });
 }
 
 async function main(): Promise<void> {
