@@ -1,4 +1,4 @@
-import { type Found, UnderLoad } from './under-load.ts';
+import { type Found, type GatewayStart, UnderLoad } from './under-load.ts';
 
 const FIRST_RATE = 8000;
 const STEP = 1.25;
@@ -17,8 +17,9 @@ export async function findSaturation(
   connections: number,
   seconds: number,
   onStep: (rate: number, found: Found) => void,
+  start: GatewayStart = {},
 ): Promise<number> {
-  const tested = await UnderLoad.start(connections);
+  const tested = await UnderLoad.start(connections, start);
   try {
     // Compiled code and grown heaps are the same for all steps.
     await tested.run({ seconds: 2, rate: FIRST_RATE, feeds: 0 });

@@ -19,6 +19,17 @@ export interface Found extends Progress {
   readonly threads: number;
 }
 
+/** What is started, and how. */
+export interface GatewayStart {
+  /** Another gateway that takes the same options. */
+  readonly command?: readonly string[];
+  /** Arguments for the gateway. */
+  readonly gateway?: readonly string[];
+  /** Arguments for the Node that runs ours. */
+  readonly node?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /** The gateway with connected and subscribed clients, each side a process on a core of its own. */
 export class UnderLoad {
   readonly #server: Child;
@@ -32,26 +43,22 @@ export class UnderLoad {
     this.address = address;
   }
 
-  /** `more`: arguments for the gateway, and for the Node that runs it. */
-  static async start(
-    connections: number,
-    more: { gateway?: readonly string[]; node?: readonly string[] } = {},
-  ): Promise<UnderLoad> {
+  static async start(connections: number, more: GatewayStart = {}): Promise<UnderLoad> {
     const most = String(connections + PUBLISHERS);
     const limits = ['--max-connections', most, '--max-per-address', most];
-    const serve = ['gateway', '--listen', '127.0.0.1:0', ...limits, ...(more.gateway ?? [])];
-    const server = new Child('server', [
-      process.execPath,
-      ...execArguments(),
-      ...(more.node ?? []),
-      gateway,
-      ...serve,
-    ]);
+    const serve = ['--listen', '127.0.0.1:0', ...limits, ...(more.gateway ?? [])];
+    const ours = [process.execPath, ...execArguments(), ...(more.node ?? []), gateway, 'gateway'];
+    const server = new Child('server', [...(more.command ?? ours), ...serve], more.env);
     const address = (await server.line()).split(' ').at(-1)!;
     const options = { address, connections, symbols: 200, seconds: 0, rate: 0, feeds: 0, fromInput: true };
     const driver = new Child('load', [process.execPath, load, ...loadArguments(options)]);
     while (parseProgress(await driver.line()).kind !== 'ready');
     return new UnderLoad(server, driver, address);
+  }
+
+  /** The gateway's process and the load's. */
+  get pids(): readonly number[] {
+    return [this.#server.pid, this.#load.pid];
   }
 
   /** Bytes of the gateway now. */

@@ -1,15 +1,10 @@
 // `npm run bench:journal`: order -> ack latency of the gateway with and without a journal, at a part of what it can do
 // without; and what a slow disk does to those who send no orders.
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { findSaturation } from '../gateway/saturation.ts';
-import { UnderLoad } from '../gateway/under-load.ts';
 import { numberIn, runMain } from '../lib/options.ts';
 import { machine, median, printTable } from '../lib/report.ts';
-import { Probe } from './probe.ts';
+import { type Contender, compare, KINDS } from './compare.ts';
 
 /** The journal may cost so much: whichever is larger. */
 const MOST_TIMES = 1.5;
@@ -18,91 +13,7 @@ const MOST_THREADS = 16;
 /** With a slow disk nobody may stand still for longer, in milliseconds. */
 const MOST_STALL = 25;
 
-const KINDS: Record<string, readonly string[]> = {
-  none: [],
-  never: ['--sync', 'never'],
-  batch: ['--sync', 'batch'],
-  blocking: ['--sync', 'batch', '--journal-mode', 'blocking'],
-};
-
-interface Contender {
-  readonly name: string;
-  readonly tested: UnderLoad;
-  readonly probe: Probe;
-  readonly p50: number[];
-  readonly p99: number[];
-  readonly stall: number[];
-  lost: number;
-  threads: number;
-  cpu: number[];
-}
-
 const milliseconds = (us: number) => (us / 1000).toFixed(2);
-const slowDisk = fileURLToPath(new URL('slow-disk.js', import.meta.url));
-
-async function begin(
-  name: string,
-  connections: number,
-  directory: string,
-  slow: boolean,
-): Promise<Contender> {
-  const journal = KINDS[name]!.length === 0 ? [] : ['--journal', join(directory, name), ...KINDS[name]!];
-  const node = slow ? ['--import', slowDisk] : [];
-  // The probe is a connection more.
-  const most = String(connections + 16);
-  const gateway = [...journal, '--max-connections', most, '--max-per-address', most];
-  const tested = await UnderLoad.start(connections, { gateway, node });
-  return {
-    name,
-    tested,
-    probe: new Probe(tested.address),
-    p50: [],
-    p99: [],
-    stall: [],
-    lost: 0,
-    threads: 0,
-    cpu: [],
-  };
-}
-
-async function compare(
-  names: string[],
-  connections: number,
-  rate: number,
-  seconds: number,
-  rounds: number,
-  slow: number,
-) {
-  const directory = mkdtempSync(join(tmpdir(), 'gopark-journal-'));
-  process.env.SLOW_DISK = String(slow);
-  // The blocking one holds its event loop all the time.
-  process.env.GOPARK_HOLD_LIMIT = '0';
-  const contenders: Contender[] = [];
-  try {
-    for (const name of names) contenders.push(await begin(name, connections, directory, slow > 0));
-    for (const { tested } of contenders) await tested.run({ seconds: 1, rate, feeds: 20 });
-    for (let round = 0; round < rounds; round++) {
-      for (const one of contenders) {
-        one.probe.take();
-        const found = await one.tested.run({ seconds, rate, feeds: 20 });
-        one.p50.push(found.p50);
-        one.p99.push(found.p99);
-        one.stall.push(one.probe.take());
-        one.cpu.push(found.cpuMicroseconds);
-        one.lost += found.lost + found.errors;
-        one.threads = Math.max(one.threads, found.threads);
-      }
-    }
-  } finally {
-    for (const { tested, probe } of contenders) {
-      await probe.stop().catch((error) => console.error(error));
-      await tested.stop();
-    }
-    rmSync(directory, { recursive: true, force: true });
-  }
-  return contenders;
-}
-
 function report(contenders: Contender[], slow: number): boolean {
   const base = contenders.find(({ name }) => name === 'none');
   const limit =

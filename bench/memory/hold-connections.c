@@ -3,8 +3,8 @@
  *
  *   hold-connections PORT CONNECTIONS ROUND_TRIPS
  *
- * Makes ROUND_TRIPS exchanges of a 16-byte line on each connection (0: none), prints "held", waits until its standard
- * input ends. Connections beyond 20,000 come from further addresses, 127.0.0.2 and on: an address has 28,000 ports.
+ * Makes ROUND_TRIPS exchanges of a 16-byte line on each connection (0: none), prints "held". Each line on its standard
+ * input makes it do that again, with one exchange; the end of that input ends it. Connections beyond 20,000 come from further addresses, 127.0.0.2 and on: an address has 28,000 ports.
  */
 #include "../lib/measure.h"
 #include <string.h>
@@ -59,7 +59,12 @@ int main(int argc, char **argv)
 	puts("held");
 	fflush(stdout);
 	char byte;
-	while (read(STDIN_FILENO, &byte, 1) > 0)
-		;
+	while (read(STDIN_FILENO, &byte, 1) > 0) {
+		if (byte != '\n')
+			continue;
+		exchange(fds, connections);
+		puts("held");
+		fflush(stdout);
+	}
 	return 0;
 }

@@ -1,11 +1,10 @@
 // `npm run bench:memory`: what an idle connection costs. `-- --connections 5000 --after-message --only wait,node`, `-- --cold`
 import { parseArgs } from 'node:util';
 import { descriptorShortage } from '#dist/cli/lib/descriptor-limit.js';
-import { compile } from '../lib/compile.ts';
 import { namesIn, numberIn, runMain } from '../lib/options.ts';
 import { machine, median, printTable } from '../lib/report.ts';
-import { contenders } from './contenders.ts';
-import { measure, type PerConnection } from './measure.ts';
+import { contenders, usual } from './contenders.ts';
+import { holder, measure, type PerConnection } from './measure.ts';
 
 await runMain(async () => {
   const { values } = parseArgs({
@@ -20,11 +19,12 @@ await runMain(async () => {
   const connections = numberIn(values.connections, 'connections');
   const runs = numberIn(values.runs, 'runs');
   const roundTrips = values['after-message'] ? 1 : 0;
-  const names = namesIn(values.only, Object.keys(contenders), 'contender');
+  const names =
+    values.only === undefined ? usual : namesIn(values.only, Object.keys(contenders), 'contender');
   // Server and clients have as many descriptors each, and inherit our limit.
   const shortage = descriptorShortage(connections);
   if (shortage !== null) throw new Error(shortage);
-  const program = compile('memory/hold-connections.c');
+  const program = holder();
   console.log(machine());
   const state = roundTrips === 0 ? 'silent since they were accepted' : 'idle after one round trip';
   const base = values.cold ? 'a server that has served nobody' : 'a server that has served others before';

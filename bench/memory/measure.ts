@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Child } from '../lib/child.ts';
+import { compile } from '../lib/compile.ts';
 import type { Contender } from './contenders.ts';
 
 /** Bytes for each connection. */
@@ -33,15 +34,25 @@ async function stateOf(server: Child, reports: boolean, expected: number): Promi
   return { resident: residentBytes(server.pid), heap };
 }
 
-async function hold(program: string, port: string, connections: number, roundTrips: number): Promise<Child> {
-  const clients = new Child('load', [program, port, String(connections), String(roundTrips)]);
+async function hold(
+  program: readonly string[],
+  port: string,
+  connections: number,
+  roundTrips: number,
+): Promise<Child> {
+  const clients = new Child('load', [...program, port, String(connections), String(roundTrips)]);
   await clients.expect('held');
   return clients;
 }
 
+/** The program that holds the other ends. */
+export function holder(): readonly string[] {
+  return [compile('memory/hold-connections.c')];
+}
+
 export interface Crowd {
   /** The program that holds the other ends. */
-  readonly program: string;
+  readonly program: readonly string[];
   readonly connections: number;
   readonly roundTrips: number;
   /** Whether the base is a server that has served nobody. */
@@ -49,14 +60,16 @@ export interface Crowd {
 }
 
 /**
- * What each of so many connections adds to a server. Unless cold, it has served others before: compiled code and the
- * first pages of every heap are there already, and are no part of what a connection costs.
+ * A server with a crowd on it. Unless cold, it has served others before: compiled code and the first pages of every
+ * heap are there already, and are no part of what a connection costs.
  */
-export async function measure(
-  { command, reports }: Contender,
+async function withCrowd<T>(
+  { start, reports }: Contender,
   { program, connections, roundTrips, cold }: Crowd,
-): Promise<PerConnection> {
-  const server = new Child('server', command());
+  look: (since: () => Promise<PerConnection>, clients: Child) => Promise<T>,
+): Promise<T> {
+  const { command, env } = start();
+  const server = new Child('server', command, env);
   let clients: Child | undefined;
   try {
     const port = await server.line();
@@ -66,13 +79,34 @@ export async function measure(
     }
     const before = await stateOf(server, reports, 0);
     clients = await hold(program, port, connections, roundTrips);
-    const after = await stateOf(server, reports, connections);
-    return {
-      resident: (after.resident - before.resident) / connections,
-      heap: after.heap === null ? null : (after.heap - before.heap!) / connections,
+    const since = async () => {
+      const after = await stateOf(server, reports, connections);
+      return {
+        resident: (after.resident - before.resident) / connections,
+        heap: after.heap === null ? null : (after.heap - before.heap!) / connections,
+      };
     };
+    return await look(since, clients);
   } finally {
     await clients?.stop('input');
     await server.stop();
   }
+}
+
+/** What each of so many connections adds to a server. */
+export function measure(contender: Contender, crowd: Crowd): Promise<PerConnection> {
+  return withCrowd(contender, crowd, (since) => since());
+}
+
+/** The same twice: connections that never said a word, and after one round trip on each. */
+export function measureBoth(
+  contender: Contender,
+  crowd: Omit<Crowd, 'roundTrips' | 'cold'>,
+): Promise<{ readonly silent: PerConnection; readonly afterMessage: PerConnection }> {
+  return withCrowd(contender, { ...crowd, roundTrips: 0, cold: false }, async (since, clients) => {
+    const silent = await since();
+    clients.say('once more');
+    await clients.expect('held');
+    return { silent, afterMessage: await since() };
+  });
 }
