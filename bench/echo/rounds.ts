@@ -59,7 +59,7 @@ export async function compare(
       running.set(name, { name, server, port: '', slices: [], repeats: options.repeats });
     }
     await each(async (one) => {
-      running.set(one.name, { ...one, port: await one.server.line() });
+      running.set(one.name, { ...one, port: await one.server.line(30_000) });
     });
     const run = ({ server, port }: Running, seconds: number) =>
       slice(program, { pid: server.pid, port }, workload, seconds);

@@ -27,6 +27,9 @@ export interface Slice extends Noise {
 /** Connections are made and the first messages sent before measuring begins. */
 const settling = 0.15;
 
+/** How much longer than it should a load may take, in milliseconds, before it is given up. */
+const patience = 60_000;
+
 /** The path of the program that makes the load. */
 export function loadFor({ load }: Workload): string {
   return compile(`echo/load/${load ?? 'load-generator'}.c`);
@@ -44,7 +47,7 @@ export async function slice(
   const args = [server.port, connections, size, depth, ...times, server.pid, ...how];
   const load = new Child('load', [program, ...args.map(String), ...(mode === 'lines' ? ['lines'] : [])]);
   try {
-    const found = JSON.parse(await load.line());
+    const found = JSON.parse(await load.line((times[0]! + times[1]!) * 1000 + patience));
     return { ...found, cpuPerMessage: found.cpu / found.messages };
   } finally {
     await load.ended(3000);

@@ -34,8 +34,12 @@ export class Child {
     return this.#process.pid!;
   }
 
-  async line(): Promise<string> {
+  /** The next line it writes. `patience`: milliseconds, then it is ended, as one that hangs. */
+  async line(patience?: number): Promise<string> {
+    const timer =
+      patience === undefined ? undefined : setTimeout(() => this.#process.kill('SIGKILL'), patience);
     const { value, done } = await this.#lines.next();
+    clearTimeout(timer);
     if (done) throw new Error(`${this.#name} ended early (${this.#process.exitCode})`);
     return value;
   }

@@ -1,0 +1,102 @@
+// `npm run bench`: gopark beside every peer that can be had here. `-- --quick`, `-- --only c100,open --contenders c,go,gopark:epoll`,
+// `-- --rounds 3 --out build/bench-results`, `-- --render docs/benchmarks` (writes tables and pictures of a results.json again)
+import { parseArgs } from 'node:util';
+import { contendersIn } from '../echo/contenders.ts';
+import { MissingError } from '../lib/compile.ts';
+import { namesIn, numberIn, runMain } from '../lib/options.ts';
+import { available, everybody, workingDrivers } from './contenders.ts';
+import { plots, runEcho } from './echo-run.ts';
+import { runGateway } from './gateway-run.ts';
+import { runJournal } from './journal-run.ts';
+import { describeMachine } from './machine.ts';
+import { runMemory } from './memory-run.ts';
+import { render } from './render.ts';
+import { type Outcome, type Results, readResults, type Skipped, writeResults } from './results.ts';
+import { printOutcome } from './tables.ts';
+import type { Plan, Report } from './workload.ts';
+
+const runners: Readonly<Record<string, (plan: Plan) => Promise<Report>>> = {
+  ...Object.fromEntries(Object.keys(plots).map((name) => [name, (plan: Plan) => runEcho(name, plan)])),
+  memory: runMemory,
+  journal: runJournal,
+  gateway: runGateway,
+};
+
+const { values } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    only: { type: 'string' },
+    contenders: { type: 'string' },
+    rounds: { type: 'string' },
+    seconds: { type: 'string' },
+    out: { type: 'string' },
+    merge: { type: 'boolean', default: false },
+    render: { type: 'string' },
+  },
+});
+
+/** A part of the whole must not take the place of the whole. */
+const whole = !values.quick && values.only === undefined && values.contenders === undefined;
+const folder = values.out ?? (whole ? 'docs/benchmarks' : 'build/bench-results');
+
+async function run(name: string, plan: Plan): Promise<Outcome | string> {
+  const began = performance.now();
+  try {
+    const report = await runners[name]!(plan);
+    const seconds = (performance.now() - began) / 1000;
+    return { name, ...report, at: new Date().toISOString(), seconds };
+  } catch (error) {
+    if (error instanceof MissingError) return error.message;
+    // The others are worth having all the same.
+    console.error(error);
+    process.exitCode = 1;
+    return `failed: ${error instanceof Error ? error.message : error}`;
+  }
+}
+
+async function runAll(): Promise<void> {
+  const skipped: Skipped[] = [];
+  const note = (text: string) => console.log(`  ${text}`);
+  const names = namesIn(values.only, Object.keys(runners), 'workload');
+  const drivers = workingDrivers(skipped);
+  const wanted = values.contenders === undefined ? everybody(drivers) : contendersIn(values.contenders);
+  const plan: Plan = {
+    contenders: available(wanted, skipped),
+    drivers,
+    rounds: numberIn(values.rounds ?? (values.quick ? '2' : '7'), 'rounds'),
+    seconds: numberIn(values.seconds ?? (values.quick ? '0.2' : '0.5'), 'seconds'),
+    quick: values.quick,
+    note,
+  };
+  const machine = describeMachine();
+  console.log(`${machine.cores} x ${machine.cpu}, ${machine.system}; ${machine.pinning}`);
+  console.log(`contenders: ${plan.contenders.join(', ')}`);
+  for (const { what, why } of skipped) console.log(`without ${what}: ${why}`);
+  const kept = values.merge ? (readResults(folder)?.outcomes ?? []) : [];
+  const outcomes = new Map(kept.map((outcome) => [outcome.name, outcome]));
+  const options = process.argv.slice(2).join(' ');
+  for (const name of names) {
+    console.log(`\n${name} ...`);
+    const outcome = await run(name, plan);
+    if (typeof outcome === 'string') {
+      console.log(`skipped: ${outcome}`);
+      skipped.push({ what: `workload ${name}`, why: outcome });
+      continue;
+    }
+    outcomes.set(name, outcome);
+    printOutcome(outcome);
+    // After each: who stops it half-way keeps what there is.
+    const sorted = Object.keys(runners).flatMap((key) => outcomes.get(key) ?? []);
+    const results: Results = { machine, options, at: new Date().toISOString(), skipped, outcomes: sorted };
+    writeResults(folder, results);
+    render(folder, results);
+  }
+  console.log(`\nresults, tables and pictures: ${folder}`);
+}
+
+await runMain(async () => {
+  if (values.render === undefined) return runAll();
+  const results = readResults(values.render);
+  if (results === null) throw new Error(`there is no results.json in ${values.render}`);
+  render(values.render, results);
+});
