@@ -9,6 +9,7 @@ const usage = `gopark <command>
 
   gateway    a market-data and order gateway; gopark gateway --help
   proxy      pass connections on to upstreams: TCP, Unix, TLS by name; gopark proxy --help
+  bench      put a server under load, and say how fast it answers; gopark bench --help
   journal    print a gateway's journal: gopark journal cat FILE
   doctor     which driver runs and why, what limits this machine sets; gopark doctor --help
   version    print the version
@@ -23,6 +24,8 @@ async function main(args: string[]): Promise<number> {
       return (await import('./gateway/command.ts')).gatewayCommand(rest);
     case 'proxy':
       return (await import('./proxy/command.ts')).proxyCommand(rest);
+    case 'bench':
+      return (await import('./bench/command.ts')).benchCommand(rest);
     case 'journal':
       return (await import('./journal/command.ts')).journalCommand(rest);
     case 'doctor':

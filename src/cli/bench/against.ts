@@ -1,0 +1,118 @@
+import { formatEndpoint } from '../proxy/address.ts';
+import { comparisonHead, comparisonRow, type Figure } from './comparison.ts';
+import { addCounts } from './counts.ts';
+import type { BenchOptions } from './options.ts';
+import { errorLines, table } from './print.ts';
+import type { Result } from './result.ts';
+import { type Harness, harness, type Progress, resultOf, runWindow, type Window } from './run.ts';
+import { newHistogram } from './tally.ts';
+
+/** Before each slice: the first answers are still those of a pause. */
+const SETTLING = 50;
+
+interface Contender {
+  readonly name: 'A' | 'B';
+  readonly options: BenchOptions;
+  readonly harness: Harness;
+  readonly windows: Window[];
+}
+
+/** What both showed, and how they compare. */
+export interface Duel {
+  readonly a: Result;
+  readonly b: Result;
+  readonly text: string;
+}
+
+/**
+ * Loads two servers in turns: what else the machine does meets both alike, and ratios are taken between neighbours.
+ * Connections of both are open all the time.
+ */
+export async function duel(
+  options: BenchOptions,
+  stop: AbortSignal,
+  onSlice: (name: string, progress: Progress) => void,
+): Promise<Duel> {
+  const { against, plan, processes, rounds, slice, warmUp } = options;
+  const contender = (name: 'A' | 'B', own: BenchOptions): Contender => ({
+    name,
+    options: own,
+    harness: harness(own.plan, processes),
+    windows: [],
+  });
+  const both = [
+    contender('A', options),
+    contender('B', { ...options, plan: { ...plan, endpoint: against!.endpoint }, pid: against!.pid }),
+  ];
+  try {
+    for (const { harness: own } of both) await own.load.open();
+    const run = async (
+      { name, options: own, harness: load }: Contender,
+      duration: number,
+      settling: number,
+    ) => {
+      const settings = { ...own, duration, warmUp: settling, messages: null };
+      return runWindow(load, settings, { stop, onSecond: (progress) => onSlice(name, progress) });
+    };
+    if (warmUp > 0) for (const one of both) await run(one, warmUp, 0);
+    for (let round = 0; round < rounds && !stop.aborted; round++) {
+      // Whoever comes second inherits what the first one left in the caches: they take turns in that, too.
+      for (const one of round % 2 === 0 ? both : both.toReversed()) {
+        const window = await run(one, slice, SETTLING);
+        if (!stop.aborted) one.windows.push(window);
+      }
+    }
+  } finally {
+    await Promise.all(both.map(({ harness: own }) => own.load.close()));
+  }
+  const [a, b] = both.map((one) =>
+    resultOf(together(one.windows), one.options, one.options.plan, stop.aborted),
+  );
+  return { a: a!, b: b!, text: report(both) };
+}
+
+function together(windows: readonly Window[]): Window {
+  const latencies = newHistogram();
+  for (const window of windows) latencies.add(window.latencies);
+  const cpu = windows.map((window) => window.cpu);
+  return {
+    seconds: windows.reduce((sum, { seconds }) => sum + seconds, 0),
+    counts: addCounts(windows.map(({ counts }) => counts)),
+    latencies,
+    perSecond: windows.map(({ counts, seconds, latencies: own }) => ({
+      rate: counts.answered / seconds,
+      p50: own.percentile(50) / 1e3,
+      p99: own.percentile(99) / 1e3,
+    })),
+    cpu: cpu.some((one) => one === null) ? null : cpu.reduce<number>((sum, one) => sum + one!, 0),
+  };
+}
+
+function report(both: readonly Contender[]): string {
+  const rounds = Math.min(...both.map(({ windows }) => windows.length));
+  const lines = both.map(({ name, options }) => `${name} is ${formatEndpoint(options.plan.endpoint)}`);
+  if (rounds > 0) lines.push(table([comparisonHead, ...figures(both, rounds).map(comparisonRow)]));
+  for (const { name, windows } of both) {
+    const counts = addCounts(windows.map((window) => window.counts));
+    for (const line of errorLines(counts.errors)) lines.push(`${name}: ${line}`);
+    if (counts.unanswered > 0) lines.push(`${name}: ${counts.unanswered} messages without an answer`);
+  }
+  return lines.join('\n');
+}
+
+function figures(both: readonly Contender[], rounds: number): Figure[] {
+  const values = (of: (window: Window) => number) =>
+    both.map(({ windows }) => windows.slice(0, rounds).map(of));
+  const figure = (name: string, unit: Figure['unit'], of: (window: Window) => number): Figure => {
+    const [a, b] = values(of);
+    return { name, unit, a: a!, b: b!, paired: true };
+  };
+  const found = [figure('answers/s', 'rate', ({ counts, seconds }) => counts.answered / seconds)];
+  for (const p of [50, 99, 99.9]) {
+    found.push(figure(`p${p}`, 'time', ({ latencies }) => latencies.percentile(p) / 1e3));
+  }
+  if (both.every(({ windows }) => windows.every(({ cpu }) => cpu !== null))) {
+    found.push(figure('server CPU', 'time', ({ cpu, counts }) => cpu! / counts.answered));
+  }
+  return found;
+}

@@ -1,0 +1,59 @@
+import { now } from '../../runtime/clock.ts';
+
+/** Timers of the system are this late at worst, in milliseconds; from here on the event loop goes round and round. */
+const CLOSE = 2.5;
+const EARLY = 1.5;
+/** Messages in one go, before answers have their turn. */
+const BURST = 256;
+
+/**
+ * Calls `send` at a rate, whatever becomes of what was sent: an open loop. It is told when the message was due, which
+ * is what its latency counts from, however late this process is. Timers are too coarse for that (1 ms): shortly before
+ * a message is due the event loop no longer sleeps, so an open loop keeps a core busy.
+ */
+export class Pacer {
+  readonly #interval: number;
+  readonly #poisson: boolean;
+  readonly #send: (due: number) => void;
+  #next = 0;
+  #left = 0;
+  #running = false;
+  #timer: NodeJS.Timeout | null = null;
+
+  constructor(perSecond: number, poisson: boolean, send: (due: number) => void) {
+    this.#interval = 1000 / perSecond;
+    this.#poisson = poisson;
+    this.#send = send;
+  }
+
+  start(messages: number): void {
+    this.#left = messages;
+    this.#next = now() + this.#gap();
+    this.#running = true;
+    this.#tick();
+  }
+
+  stop(): void {
+    this.#running = false;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+  }
+
+  #gap(): number {
+    return this.#poisson ? -Math.log(1 - Math.random()) * this.#interval : this.#interval;
+  }
+
+  readonly #tick = (): void => {
+    if (!this.#running) return;
+    this.#timer = null;
+    for (let i = 0; i < BURST && this.#left > 0 && this.#next <= now(); i++) {
+      this.#left--;
+      this.#send(this.#next);
+      this.#next += this.#gap();
+    }
+    if (this.#left === 0) return;
+    const ahead = this.#next - now();
+    if (ahead < CLOSE) setImmediate(this.#tick);
+    else this.#timer = setTimeout(this.#tick, Math.floor(ahead - EARLY));
+  };
+}

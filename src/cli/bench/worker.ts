@@ -1,0 +1,77 @@
+// A process of a load that one process alone cannot have.
+import { IOError } from '../../io/index.ts';
+import { runtime } from '../../runtime/index.ts';
+import type { Recorder } from './load.ts';
+import { LocalLoad } from './local-load.ts';
+import type { News, Order } from './orders.ts';
+
+/** How often the main process is told what goes on, in milliseconds. */
+const INTERVAL = 100;
+const BATCH = 8192;
+
+function tell(news: News): void {
+  // Who has gone hears nothing: 'disconnect' ends this process.
+  process.send!(news, undefined, undefined, () => {});
+}
+
+/** Collects latencies, and sends them on in batches. */
+class Relay implements Recorder {
+  readonly #batch = new Float64Array(BATCH);
+  #length = 0;
+
+  record(ns: number): void {
+    this.#batch[this.#length++] = ns;
+    if (this.#length === BATCH) this.flush();
+  }
+
+  flush(): void {
+    if (this.#length > 0) tell({ news: 'latencies', latencies: this.#batch.slice(0, this.#length) });
+    this.#length = 0;
+  }
+}
+
+const relay = new Relay();
+let load: LocalLoad | null = null;
+
+function report(): void {
+  relay.flush();
+  if (load !== null) tell({ news: 'counts', counts: load.counts() });
+}
+
+async function carryOut(order: Order): Promise<void> {
+  switch (order.order) {
+    case 'open':
+      load = new LocalLoad(order.plan, relay);
+      await load.open();
+      setInterval(report, INTERVAL);
+      tell({ news: 'done', counts: load.counts() });
+      break;
+    case 'start':
+      load!.start(order.messages);
+      load!.spent.then(() => tell({ news: 'spent' }));
+      break;
+    case 'measure':
+      load!.measure();
+      break;
+    case 'halt': {
+      const counts = await load!.halt();
+      relay.flush();
+      tell({ news: 'done', counts });
+      break;
+    }
+    case 'close':
+      await load?.close();
+      process.disconnect();
+  }
+}
+
+runtime.holdLimit = 0;
+// A terminal's Ctrl-C is the main process's business: it wants to hear what has been counted.
+process.on('SIGINT', () => {});
+process.on('disconnect', () => process.exit());
+process.on('message', (order: Order) => {
+  carryOut(order).catch((error: unknown) => {
+    if (!(error instanceof IOError)) throw error;
+    tell({ news: 'failed', code: error.code, message: error.message });
+  });
+});
