@@ -8,6 +8,8 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const INDEPENDENT = [
   'bufio/',
   'bytes/',
+  'cli/bench/parts',
+  'cli/bench/replies',
   'cli/doctor',
   'cli/journal/crash',
   'cli/journal/recovery',

@@ -4,7 +4,16 @@ import { addCounts } from './counts.ts';
 import type { BenchOptions } from './options.ts';
 import { errorLines, table } from './print.ts';
 import type { Result } from './result.ts';
-import { type Harness, harness, type Progress, resultOf, runWindow, type Window } from './run.ts';
+import {
+  type Harness,
+  harness,
+  interruption,
+  opened,
+  type Progress,
+  resultOf,
+  runWindow,
+  type Window,
+} from './run.ts';
 import { newHistogram } from './tally.ts';
 
 /** Before each slice: the first answers are still those of a pause. */
@@ -40,12 +49,12 @@ export async function duel(
     harness: harness(own.plan, processes),
     windows: [],
   });
-  const both = [
+  const both: [Contender, Contender] = [
     contender('A', options),
     contender('B', { ...options, plan: { ...plan, endpoint: against!.endpoint }, pid: against!.pid }),
   ];
   try {
-    for (const { harness: own } of both) await own.load.open();
+    for (const { harness: own } of both) await opened(own.load, stop);
     const run = async (
       { name, options: own, harness: load }: Contender,
       duration: number,
@@ -55,13 +64,18 @@ export async function duel(
       return runWindow(load, settings, { stop, onSecond: (progress) => onSlice(name, progress) });
     };
     if (warmUp > 0) for (const one of both) await run(one, warmUp, 0);
-    for (let round = 0; round < rounds && !stop.aborted; round++) {
+    for (let round = 0; round < rounds; round++) {
       // Whoever comes second inherits what the first one left in the caches: they take turns in that, too.
-      for (const one of round % 2 === 0 ? both : both.toReversed()) {
-        const window = await run(one, slice, SETTLING);
-        if (!stop.aborted) one.windows.push(window);
-      }
+      const windows: Window[] = [];
+      const order = round % 2 === 0 ? both : both.toReversed();
+      for (const one of order) windows.push(await run(one, slice, SETTLING));
+      // A round that was interrupted is none.
+      if (stop.aborted) break;
+      order.forEach((one, i) => {
+        one.windows.push(windows[i]!);
+      });
     }
+    if (both[0].windows.length === 0) throw interruption();
   } finally {
     await Promise.all(both.map(({ harness: own }) => own.load.close()));
   }
@@ -88,10 +102,18 @@ function together(windows: readonly Window[]): Window {
   };
 }
 
-function report(both: readonly Contender[]): string {
-  const rounds = Math.min(...both.map(({ windows }) => windows.length));
+function report(both: readonly [Contender, Contender]): string {
+  const [a, b] = both;
   const lines = both.map(({ name, options }) => `${name} is ${formatEndpoint(options.plan.endpoint)}`);
-  if (rounds > 0) lines.push(table([comparisonHead, ...figures(both, rounds).map(comparisonRow)]));
+  const rounds = a.windows.map((window, i): [Window, Window] => [window, b.windows[i]!]);
+  // There is no ratio to nothing.
+  const good = rounds.filter((round) =>
+    round.every(({ counts, latencies }) => counts.answered * latencies.count > 0),
+  );
+  if (good.length > 0) lines.push(table([comparisonHead, ...figures(good).map(comparisonRow)]));
+  if (good.length < rounds.length) {
+    lines.push(`left out: ${rounds.length - good.length} rounds in which one of them answered nothing`);
+  }
   for (const { name, windows } of both) {
     const counts = addCounts(windows.map((window) => window.counts));
     for (const line of errorLines(counts.errors)) lines.push(`${name}: ${line}`);
@@ -100,18 +122,17 @@ function report(both: readonly Contender[]): string {
   return lines.join('\n');
 }
 
-function figures(both: readonly Contender[], rounds: number): Figure[] {
-  const values = (of: (window: Window) => number) =>
-    both.map(({ windows }) => windows.slice(0, rounds).map(of));
-  const figure = (name: string, unit: Figure['unit'], of: (window: Window) => number): Figure => {
-    const [a, b] = values(of);
-    return { name, unit, a: a!, b: b!, paired: true };
-  };
+function figures(rounds: readonly [Window, Window][]): Figure[] {
+  const figure = (name: string, unit: Figure['unit'], of: (window: Window) => number): Figure => ({
+    ...{ name, unit, paired: true },
+    a: rounds.map(([window]) => of(window)),
+    b: rounds.map(([, window]) => of(window)),
+  });
   const found = [figure('answers/s', 'rate', ({ counts, seconds }) => counts.answered / seconds)];
   for (const p of [50, 99, 99.9]) {
     found.push(figure(`p${p}`, 'time', ({ latencies }) => latencies.percentile(p) / 1e3));
   }
-  if (both.every(({ windows }) => windows.every(({ cpu }) => cpu !== null))) {
+  if (rounds.every((round) => round.every(({ cpu }) => cpu !== null))) {
     found.push(figure('server CPU', 'time', ({ cpu, counts }) => cpu! / counts.answered));
   }
   return found;

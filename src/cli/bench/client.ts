@@ -72,6 +72,7 @@ export class Client {
   async converse(conn: StreamConn): Promise<void> {
     this.#conn = conn;
     this.#failure = null;
+    this.#heardBytes = 0;
     this.#replies = this.#crew.newReplies();
     this.#fill(now());
     try {

@@ -8,7 +8,7 @@ import { compareFiles } from './compare-files.ts';
 import { type BenchOptions, benchArguments, benchOptions, benchUsage, described } from './options.ts';
 import { errorLines, printed } from './print.ts';
 import type { Result } from './result.ts';
-import { harness, resultOf, runWindow } from './run.ts';
+import { harness, opened, resultOf, runWindow } from './run.ts';
 import { Screen } from './screen.ts';
 
 const INTERRUPTED = 130;
@@ -36,10 +36,15 @@ export async function benchCommand(args: string[]): Promise<number> {
   process.once('SIGINT', () => stop.abort()).once('SIGTERM', () => stop.abort());
   console.log(described(options));
   const screen = new Screen(options.quiet);
-  const results =
-    options.against === null
-      ? await single(options, stop.signal, screen)
-      : await both(options, stop.signal, screen);
+  let results: Result[];
+  try {
+    const measure = options.against === null ? single : both;
+    results = await measure(options, stop.signal, screen);
+  } catch (error) {
+    if (!stop.signal.aborted || !(error instanceof IOError)) throw error;
+    console.error(`gopark bench: ${error.message}`);
+    return INTERRUPTED;
+  }
   if (options.json !== null) keep(options.json, results);
   if (stop.signal.aborted) return INTERRUPTED;
   return results.every(isGood) ? 0 : 1;
@@ -49,7 +54,7 @@ async function single(options: BenchOptions, stop: AbortSignal, screen: Screen):
   const { plan } = options;
   const own = harness(plan, options.processes);
   try {
-    await Promise.race([own.load.open(), aborted(stop)]);
+    await opened(own.load, stop);
     const { errors, connected } = own.load.counts();
     for (const line of errorLines(errors)) console.error(`gopark bench: ${line}`);
     if (connected < plan.connections)
@@ -74,14 +79,6 @@ async function both(options: BenchOptions, stop: AbortSignal, screen: Screen): P
 
 function isGood({ answered, unanswered, refusals, errors }: Result): boolean {
   return answered > 0 && unanswered === 0 && refusals === 0 && Object.keys(errors).length === 0;
-}
-
-function aborted(stop: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    const end = () => reject(new IOError('ERR_INTERRUPTED', 'interrupted before anything was measured'));
-    if (stop.aborted) end();
-    else stop.addEventListener('abort', end, { once: true });
-  });
 }
 
 function keep(path: string, results: Result[]): void {

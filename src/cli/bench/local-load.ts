@@ -166,7 +166,7 @@ export class LocalLoad implements Load, Crew {
   async halt(): Promise<Counts> {
     this.#until = now();
     this.#running = false;
-    this.#pacer?.stop();
+    this.#pacer?.stop(this.#until);
     const { bytesSent, bytesReceived, cpu } = this.counts();
     const patience = this.#until + this.#plan.timeout;
     while (this.#clients.some((client) => client.waiting > 0) && now() < patience) await sleep(1);
@@ -182,7 +182,7 @@ export class LocalLoad implements Load, Crew {
   }
 
   async close(): Promise<void> {
-    this.#pacer?.stop();
+    this.#pacer?.stop(Number.NEGATIVE_INFINITY);
     if (this.#sweep !== null) clearInterval(this.#sweep);
     this.#closing.abort(new IOError('ERR_LOAD_CLOSED', 'the load was ended while it connected'));
     for (const client of this.#clients) client.cut(this.#closing.signal.reason);

@@ -33,10 +33,21 @@ export class Pacer {
     this.#tick();
   }
 
-  stop(): void {
+  /** Nothing that is due after `at` is sent; what was due before is, at once. */
+  stop(at: number): void {
+    if (!this.#running) return;
     this.#running = false;
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
+    this.#sendDue(at, Number.POSITIVE_INFINITY);
+  }
+
+  #sendDue(at: number, most: number): void {
+    for (let i = 0; i < most && this.#left > 0 && this.#next <= at; i++) {
+      this.#left--;
+      this.#send(this.#next);
+      this.#next += this.#gap();
+    }
   }
 
   #gap(): number {
@@ -46,11 +57,7 @@ export class Pacer {
   readonly #tick = (): void => {
     if (!this.#running) return;
     this.#timer = null;
-    for (let i = 0; i < BURST && this.#left > 0 && this.#next <= now(); i++) {
-      this.#left--;
-      this.#send(this.#next);
-      this.#next += this.#gap();
-    }
+    this.#sendDue(now(), BURST);
     if (this.#left === 0) return;
     const ahead = this.#next - now();
     if (ahead < CLOSE) setImmediate(this.#tick);

@@ -25,6 +25,23 @@ export function harness(plan: Plan, processes: number): Harness {
   return { load, tally };
 }
 
+/** Makes the connections. Rejects when that is interrupted: then the load is to be closed. */
+export async function opened(load: Load, stop: AbortSignal): Promise<void> {
+  const opening = load.open().then(() => true);
+  const interrupted = new Promise<boolean>((resolve) => {
+    const end = () => resolve(false);
+    if (stop.aborted) end();
+    else stop.addEventListener('abort', end, { once: true });
+  });
+  if (await Promise.race([opening, interrupted])) return;
+  opening.catch(() => {});
+  throw interruption();
+}
+
+export function interruption(): IOError {
+  return new IOError('ERR_INTERRUPTED', 'interrupted before anything was measured');
+}
+
 /** What one window showed. */
 export interface Window {
   readonly seconds: number;
