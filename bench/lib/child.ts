@@ -44,11 +44,6 @@ export class Child {
     return value;
   }
 
-  /** Resolves when it has ended by itself. */
-  async ended(): Promise<void> {
-    while (!(await this.#lines.next()).done);
-  }
-
   async expect(line: string): Promise<void> {
     const found = await this.line();
     if (found !== line) throw new Error(`${this.#name}: "${line}" expected, found "${found}"`);

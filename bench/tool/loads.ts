@@ -56,8 +56,7 @@ export async function byGopark(
     ...[...options, ...times, '--quiet', '--json', file],
   ]);
   try {
-    // Its last words come before the file: the end of its output behind it.
-    await child.ended();
+    await child.ended((WARM_UP + seconds + 30) * 1000);
     const { rate: found, latency } = JSON.parse(readFileSync(file, 'utf8')) as Result;
     const { percentiles } = latency!;
     return { rate: found, p50: percentiles['50']!, p99: percentiles['99']!, p999: percentiles['99.9']! };
