@@ -216,6 +216,7 @@ export class Running {
       .replace(/'(?:127\.0\.0\.1|localhost)?:(\d{2,5})'/g, `'${this.address}:$1'`)
       .replaceAll('tcp://127.0.0.1:', `tcp://${this.address}:`)
       .replaceAll("'127.0.0.1'", `'${this.address}'`)
+      .replaceAll("host: 'localhost'", `host: '${this.address}'`)
       .replaceAll("'/run/", `'${this.folder}/`);
   }
 
@@ -305,6 +306,11 @@ export class Peer {
   /** Ends the sending side and gives what is received up to the end. */
   async end(): Promise<string> {
     this.socket.end();
+    return this.all();
+  }
+
+  /** What is received up to the end. */
+  async all(): Promise<string> {
     if (!this.socket.readableEnded && !this.socket.destroyed) {
       await Promise.race([once(this.socket, 'end'), once(this.socket, 'close')]);
     }

@@ -1,5 +1,7 @@
 import type { Scenario } from '../programs.ts';
 import { eventloop } from './eventloop.ts';
+import { fromGo } from './from-go.ts';
+import { fromNode } from './from-node.ts';
 import { io } from './io.ts';
 import { net } from './net.ts';
 import { os } from './os.ts';
@@ -7,5 +9,5 @@ import { runtime } from './runtime.ts';
 
 /** By 'PAGE#NAME': what a program on a page needs around it, who talks with it, what it prints. */
 export const scenarios: ReadonlyMap<string, Scenario> = new Map(
-  Object.entries({ ...eventloop, ...io, ...net, ...os, ...runtime }),
+  Object.entries({ ...eventloop, ...fromGo, ...fromNode, ...io, ...net, ...os, ...runtime }),
 );
