@@ -58,7 +58,7 @@ try {
   const errors = counts.reduce((sum, one) => sum + one.errors, 0);
   console.log(`${lines} lines in ${names.length} files, ${errors} with errors, ${seconds.toFixed(2)} s`);
   console.log(
-    `${goroutines.length} goroutines, ${threads()} threads, ${filePoolStats().concurrency} of them for files`,
+    `${goroutines.length} goroutines, ${threads()} threads, at most ${filePoolStats().concurrency} file operations at a time`,
   );
 } finally {
   if (given === undefined) rmSync(directory, { recursive: true, force: true });

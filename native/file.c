@@ -275,6 +275,62 @@ static napi_value read_cached(napi_env env, napi_callback_info info)
 	return result;
 }
 
+/* makePatient(fd): 1: a regular file, of which O_NONBLOCK has been taken, 0: something else, or a negated errno */
+static napi_value make_patient(napi_env env, napi_callback_info info)
+{
+	size_t count = 1;
+	napi_value value, result;
+	struct stat status;
+	int32_t fd = -1, answer = 0;
+	napi_get_cb_info(env, info, &count, &value, NULL, NULL);
+	napi_get_value_int32(env, value, &fd);
+	if (fstat(fd, &status) < 0) {
+		answer = -errno;
+	} else if (S_ISREG(status.st_mode)) {
+		int flags = fcntl(fd, F_GETFL);
+		bool done = flags >= 0 && (!(flags & O_NONBLOCK) || fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) == 0);
+		answer = done ? 1 : -errno;
+	}
+	napi_create_int32(env, answer, &result);
+	return result;
+}
+
+/* The descriptors of one environment that nobody else closes at its end: one bit each, set by JavaScript. */
+typedef struct {
+	uint8_t *bits;
+	size_t size;
+} at_end_t;
+
+static void close_now(void *data)
+{
+	at_end_t *at_end = data;
+	for (size_t i = 0; i < at_end->size; i++)
+		for (int bit = 0; at_end->bits[i] >> bit != 0; bit++)
+			if (at_end->bits[i] >> bit & 1)
+				close((int)(i * 8) + bit);
+	free(at_end);
+}
+
+/* closeAtEnd(bits) */
+static napi_value close_at_end(napi_env env, napi_callback_info info)
+{
+	size_t count = 1;
+	napi_value value;
+	napi_ref reference;
+	at_end_t *at_end = calloc(1, sizeof *at_end);
+	napi_get_cb_info(env, info, &count, &value, NULL, NULL);
+	if (at_end == NULL)
+		return NULL;
+	if (napi_get_typedarray_info(env, value, NULL, &at_end->size, (void **)&at_end->bits, NULL, NULL) != napi_ok) {
+		free(at_end);
+		return NULL;
+	}
+	/* For as long as the environment: never given back. */
+	napi_create_reference(env, value, 1, &reference);
+	napi_add_env_cleanup_hook(env, close_now, at_end);
+	return NULL;
+}
+
 #define FUNCTION(name, function) { name, NULL, function, NULL, NULL, NULL, napi_default, NULL }
 
 const napi_property_descriptor file_functions[] = {
@@ -282,5 +338,7 @@ const napi_property_descriptor file_functions[] = {
 	FUNCTION("copyRange", copy_range),
 	FUNCTION("sendFile", send_file),
 	FUNCTION("readCached", read_cached),
+	FUNCTION("makePatient", make_patient),
+	FUNCTION("closeAtEnd", close_at_end),
 };
 const size_t file_function_count = sizeof file_functions / sizeof *file_functions;

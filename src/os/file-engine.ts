@@ -19,7 +19,8 @@ export interface DurableWrite {
  * How operations on files are executed. Who may begin one, in which order and how many at a time is the pool's
  * business; an operation that has begun cannot be called back.
  *
- * Descriptors are Node's, and stay open until all their operations are done. A `p` or `buffers` of the caller's is in
+ * Descriptors are the process's, stay open until all their operations are done, and are closed by the engine that
+ * has opened them: Node keeps account of its own in worker threads. A `p` or `buffers` of the caller's is in
  * use until `done` is called, and then not any more, whatever the caller did with it meanwhile.
  */
 export interface FileEngine {
@@ -52,7 +53,8 @@ export interface FileEngine {
   ): void;
   sync(fd: number, done: Done<void>): void;
   datasync(fd: number, done: Done<void>): void;
-  truncate(fd: number, size: number, done: Done<void>): void;
+  /** Missing where the kernel lacks it: then threads do it. */
+  truncate?(fd: number, size: number, done: Done<void>): void;
   stat(fd: number, done: Done<fs.Stats>): void;
   /** Links are followed. */
   statPath(path: string | URL, done: Done<fs.Stats>): void;

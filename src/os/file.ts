@@ -30,7 +30,7 @@ import { readWholeCached } from './cached-read.ts';
 import { COPY_BUFFER, copyInKernel, copyToConnection } from './copying.ts';
 import { PathError } from './errors.ts';
 import { FileInfo } from './file-info.ts';
-import { threadLane } from './lanes.ts';
+import { fileLane, type Lane, threadLane } from './lanes.ts';
 import { OpenFile } from './open-file.ts';
 import { checkMode } from './open-flags.ts';
 import { copyFromPipe, pipeBehind } from './pipe-copy.ts';
@@ -72,8 +72,8 @@ export class File
   readonly #file: OpenFile;
 
   /** @internal */
-  constructor(path: string, fd: number, flags: number, inherited = false) {
-    this.#file = new OpenFile(path, fd, flags, inherited);
+  constructor(path: string, fd: number, flags: number, inherited = false, opener: Lane = threadLane) {
+    this.#file = new OpenFile(path, fd, flags, inherited, opener);
     this.path = path;
     this.fd = fd;
     this.appends = this.#file.appends;
@@ -269,7 +269,13 @@ export class File
   /** Makes the file `size` bytes long: cut, or filled up with zeros. The position stays. */
   async truncate(size: number): Promise<void> {
     checkCount(size, 'size');
-    return this.#file.simple<void>('truncate', (engine, done) => engine.truncate(this.fd, size, done));
+    const lane = fileLane();
+    return this.#file.simple<void>(
+      'truncate',
+      (engine, done) => engine.truncate!(this.fd, size, done),
+      undefined,
+      lane.engine.truncate === undefined ? threadLane : lane,
+    );
   }
 
   /** Resolves when the disk has everything that was written before: bytes, length, times. Go: `File.Sync`. */

@@ -8,6 +8,6 @@ export { open } from './open.ts';
 export type { OpenFlags } from './open-flags.ts';
 export { link, readDir, readFile, remove, rename, stat, syncDirectory, writeFile } from './paths.ts';
 export type { Rotation } from './rotation.ts';
-export { configureFiles, type FilePoolStats, filePoolStats } from './settings.ts';
+export { configureFiles, type FilePoolStats, type FileSettings, filePoolStats } from './settings.ts';
 export { stderr, stdin, stdout } from './stdio.ts';
 export type { FileCallOptions } from './waiting.ts';

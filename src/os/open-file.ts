@@ -27,6 +27,8 @@ export class OpenFile {
   /** The parent's: the position is shared with other processes, and the descriptor is not ours to close. */
   readonly inherited: boolean;
   readonly #access: number;
+  /** Closes it. */
+  readonly #opener: Lane;
   /** Where the next read or write is; null: at the end, after an append. */
   position: number | null = 0;
   /** Who has it uses the position. */
@@ -47,7 +49,8 @@ export class OpenFile {
   readonly #user: PoolUser = { returned: () => this.#returned() };
   #closing: { promise: Promise<void>; resolve: () => void; reject: (reason: unknown) => void } | null = null;
 
-  constructor(path: string, fd: number, flags: number, inherited: boolean) {
+  constructor(path: string, fd: number, flags: number, inherited: boolean, opener: Lane) {
+    this.#opener = opener;
     this.path = path;
     this.fd = fd;
     this.appends = (flags & constants.O_APPEND) !== 0;
@@ -60,7 +63,7 @@ export class OpenFile {
   /** A file without a position, as the kernel's answer shows: a pipe, a terminal. */
   streamAfter(error: unknown): Stream | null {
     if (!isNoPosition(error) || this.#closing !== null) return null;
-    this.stream ??= this.#streamOver(this.fd);
+    this.stream ??= this.#streamOver(this.fd, this.#opener);
     return this.stream;
   }
 
@@ -78,7 +81,8 @@ export class OpenFile {
     if (!stats.isFIFO() && !stats.isSocket() && !isatty(fd)) return;
     const own = reopen(fd, this.#access);
     this.#streamIsInherited = own === null;
-    this.stream = own === null ? new DescriptorStream(fd, path, this.#access) : this.#streamOver(own);
+    this.stream =
+      own === null ? new DescriptorStream(fd, path, this.#access) : this.#streamOver(own, threadLane);
   }
 
   /** What has no position must not seem to have one. */
@@ -88,13 +92,16 @@ export class OpenFile {
     this.mustBeOpen(op);
     this.#isKnown = true;
     if (stats.isFIFO() || stats.isSocket() || (stats.isCharacterDevice() && isatty(this.fd))) {
-      this.stream ??= this.#streamOver(this.fd);
+      this.stream ??= this.#streamOver(this.fd, this.#opener);
     }
   }
 
   /** Of a descriptor that does not block and is ours alone. */
-  #streamOver(fd: number): Stream {
-    return PipeStream.over(fd, this.path, this.#access) ?? new DescriptorStream(fd, this.path, this.#access);
+  #streamOver(fd: number, opener: Lane): Stream {
+    return (
+      PipeStream.over(fd, this.path, this.#access, opener) ??
+      new DescriptorStream(fd, this.path, this.#access)
+    );
   }
 
   /** The pipe that it is, for a copy; null: no pipe, or not one of our poller's. */
@@ -188,7 +195,7 @@ export class OpenFile {
       // Somebody else, such as console.log, goes on using it.
       resolve();
     } else {
-      const { engine, pool } = fileLane();
+      const { engine, pool } = this.#opener;
       pool
         .run<void>('close', this.path, (done) => engine.close(this.fd, done))
         .then(resolve, (error) => reject(pathError(error, this.details('close'))));

@@ -53,17 +53,21 @@ export async function openNamed(
 ): Promise<File> {
   const bits = openFlags(flags);
   checkMode(mode);
-  const { engine, pool } = fileLane();
+  const lane = fileLane();
+  const { engine, pool } = lane;
   const work: Work<number> = (done) => engine.open(path, bits | NONBLOCK, mode, done);
   try {
-    const late = (descriptor: number) => engine.close(descriptor, () => {});
+    const late = (descriptor: number) => {
+      // Whoever wanted it has left: nobody is there to be told that closing it failed.
+      pool.run<void>('close', name, (done) => engine.close(descriptor, done)).catch(() => {});
+    };
     const fd = await pool.run<number>('open', name, work, {
       signal,
       abandonable: true,
       late,
       opens: true,
     });
-    return new File(name, fd, bits);
+    return new File(name, fd, bits, false, lane);
   } catch (error) {
     throw pathError(error, { op: 'open', path: name });
   }

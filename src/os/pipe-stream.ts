@@ -14,7 +14,7 @@ import {
 } from '../poll/index.ts';
 import { settled } from '../runtime/settled.ts';
 import { aborted, ClosedError, PathError, pathError } from './errors.ts';
-import { fileLane } from './lanes.ts';
+import type { Lane } from './lanes.ts';
 
 /**
  * A pipe or FIFO on our own netpoller: whoever waits parks, nothing is read before somebody reads, and copies from or
@@ -24,11 +24,13 @@ export class PipeStream implements FDOwner {
   readonly fd: FD;
   readonly #descriptor: number;
   readonly #path: string;
+  readonly #opener: Lane;
   /** Where only writers may come, nothing would ever tell a reader so. */
   readonly #readable: boolean;
   #ended = false;
 
-  private constructor(fd: number, path: string, access: number, slot: number) {
+  private constructor(fd: number, path: string, access: number, slot: number, opener: Lane) {
+    this.#opener = opener;
     this.#descriptor = fd;
     this.#path = path;
     this.#readable = access !== fs.constants.O_WRONLY;
@@ -43,13 +45,13 @@ export class PipeStream implements FDOwner {
   }
 
   /**
-   * Takes the descriptor over, which must not block and be nobody else's. Null where that cannot be: no pipe, or not
+   * Takes the descriptor over, which must not block and be nobody else's; `opener` closes it. Null where that cannot be: no pipe, or not
    * our poller; then the descriptor is as it was.
    */
-  static over(fd: number, path: string, access: number): PipeStream | null {
+  static over(fd: number, path: string, access: number, opener: Lane): PipeStream | null {
     if (!PipeStream.possible) return null;
     const slot = threadPoller().driver.borrowPipe!(fd);
-    return slot < 0 ? null : new PipeStream(fd, path, access, slot);
+    return slot < 0 ? null : new PipeStream(fd, path, access, slot, opener);
   }
 
   async read(p: Uint8Array, signal: AbortSignal | undefined): Promise<number | null> {
@@ -78,7 +80,7 @@ export class PipeStream implements FDOwner {
   async close(): Promise<void> {
     await this.fd.close(0);
     try {
-      const { engine, pool } = fileLane();
+      const { engine, pool } = this.#opener;
       await pool.run<void>('close', this.#path, (done) => engine.close(this.#descriptor, done));
     } catch (error) {
       throw pathError(error, { op: 'close', path: this.#path });

@@ -1,5 +1,6 @@
 import { resolvedCount, resolvedNull } from '../io/resolved.ts';
 import { readCached } from './cached-read.ts';
+import { PathError } from './errors.ts';
 import type { FileWork, OpenFile, Stream } from './open-file.ts';
 
 /** The most bytes of one operation where they go through memory of the pool's. */
@@ -104,9 +105,11 @@ async function readPiece(
   const most = signal === undefined ? largestPiece : Math.min(largestPiece, LARGEST_BOUNCE);
   const length = Math.min(p.length - from, most);
   if (signal === undefined) {
-    return file.run<number>(lane, op, (engine, done) =>
+    const n = await file.run<number>(lane, op, (engine, done) =>
       engine.read(file.fd, p, from, length, position, done),
     );
+    if (from + n > p.length) throw detached(file, op);
+    return n;
   }
   // A thread that hangs may still write to its memory after the caller has left.
   const memory = new Uint8Array(length);
@@ -114,4 +117,10 @@ async function readPiece(
   const n = await file.run<number>(lane, op, work, { signal, abandonable: true });
   p.set(n === length ? memory : memory.subarray(0, n), from);
   return n;
+}
+
+/** There is no telling where its bytes are now. */
+function detached(file: OpenFile, op: string): PathError {
+  const reason = 'the buffer was transferred or resized while the call waited';
+  return new PathError('ERR_BUFFER_DETACHED', reason, file.details(op));
 }

@@ -1,5 +1,6 @@
+import { ArgumentRangeError } from '../io/index.ts';
 import type { FileEngineName } from './file-engine.ts';
-import { fileLane, lanes } from './lanes.ts';
+import { chooseEngine, fileLane, lanes } from './lanes.ts';
 
 /**
  * What the file pool does and did. Times are milliseconds.
@@ -64,13 +65,39 @@ export function filePoolStats(): FilePoolStats {
 }
 
 /**
- * Sets how many file operations may be on Node's threads at a time. The default is two less than there are threads
- * (UV_THREADPOOL_SIZE, 4 unless set), at least 1: so name lookups, crypto and zlib go on while a disk hangs. The
- * most is one less than there are threads.
+ * How file operations are executed.
  *
- * Node's threads are shared by the whole process; each worker thread of JavaScript counts for itself.
+ * @example
+ * ```ts
+ * import { configureFiles, type FileSettings } from 'gopark/os';
  *
- * @throws ArgumentRangeError for a number outside that range.
+ * const forManyFiles: FileSettings = { engine: 'uring' };
+ * configureFiles(forManyFiles);
+ * ```
+ */
+export interface FileSettings {
+  /**
+   * What executes them: 'threads', Node's, the default; or 'uring', the kernel's rings (Linux with the native part;
+   * the default where that is the network driver), which need no thread for each. What the kernel refuses, or rings
+   * cannot do, threads do. The environment variable `GOPARK_FILES` has the last word.
+   */
+  engine?: FileEngineName;
+  /**
+   * The most operations at a time on that engine. Threads: by default two less than Node has (UV_THREADPOOL_SIZE, 4
+   * unless set), at least 1, so that name lookups, crypto and zlib go on while a disk hangs; at most one less. The
+   * ring: 64, which is also the most.
+   */
+  concurrency?: number;
+}
+
+/**
+ * Sets how file operations are executed in this thread from now on; what has begun is finished as it began. When the
+ * ring cannot be had, a line on stderr says so, once, and threads it is: `filePoolStats().engine` tells.
+ *
+ * Node's threads are shared by the whole process; each worker thread of JavaScript has settings, a bound and a ring of
+ * its own.
+ *
+ * @throws ArgumentRangeError for a number outside its range or an engine that does not exist.
  *
  * @example
  * ```ts
@@ -79,6 +106,11 @@ export function filePoolStats(): FilePoolStats {
  * configureFiles({ concurrency: 3 });
  * ```
  */
-export function configureFiles(options: { concurrency: number }): void {
-  fileLane().pool.concurrency = options.concurrency;
+export function configureFiles(settings: FileSettings): void {
+  const { engine, concurrency } = settings;
+  if (engine !== undefined && engine !== 'threads' && engine !== 'uring') {
+    throw new ArgumentRangeError('engine', "'threads' or 'uring'", engine);
+  }
+  if (engine !== undefined) chooseEngine(engine);
+  if (concurrency !== undefined) fileLane().pool.concurrency = concurrency;
 }

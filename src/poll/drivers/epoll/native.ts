@@ -113,6 +113,13 @@ export interface Native {
    * the count, 0 at the end, -EAGAIN where a disk would have to be waited for, or another negated errno.
    */
   readCached(fd: number, p: Uint8Array, from: number, length: number, offset: number): number;
+  /**
+   * Makes a regular file, by its descriptor, one whose operations wait as long as they must (no O_NONBLOCK): 1. 0: it
+   * is no regular file, and left alone. Or a negated errno.
+   */
+  makePatient(fd: number): number;
+  /** Closes, when this thread's environment ends, the descriptors whose bits are set then. */
+  closeAtEnd(bits: Uint8Array): void;
   /** See `Driver.sendFile`. */
   sendFile(
     slot: number,
