@@ -34,6 +34,7 @@ typedef struct driver {
 	uv_idle_t *idle;
 	int open_handles; /* and files that threads are sending */
 	bool idling, closing;
+	bool ran; /* JavaScript, since the loop was last about to sleep */
 
 	poller_set_t sets[MOST_SETS]; /* the first one is everybody's who was not assigned to another */
 	int32_t set_count;
@@ -116,6 +117,7 @@ extern const napi_property_descriptor uring_functions[];
 extern const size_t uring_function_count;
 
 /* poller.c: the tight loops. */
+bool flush_chains(napi_env env);
 bool call_javascript(napi_env env, napi_async_context context, napi_ref function);
 void collect(driver_t *driver, poller_set_t *set);
 void flush(driver_t *driver);

@@ -293,6 +293,7 @@ bool call_javascript(napi_env env, napi_async_context context, napi_ref function
 
 static bool call_on_batch(driver_t *driver)
 {
+	driver->ran = true;
 	return call_javascript(driver->env, driver->async_context, driver->on_batch);
 }
 
@@ -322,6 +323,14 @@ static void adapt_batch(driver_t *driver, int32_t found, int64_t took)
 	driver->batch_limit = limit;
 }
 
+/* The same for whoever else runs goroutines in this thread. */
+bool flush_chains(napi_env env)
+{
+	driver_t *driver = NULL;
+	napi_get_instance_data(env, (void **)&driver);
+	return driver == NULL || driver->closing || flush_and_report(driver);
+}
+
 static void run_rounds(driver_t *driver, poller_set_t *set)
 {
 	napi_handle_scope scope;
@@ -347,9 +356,9 @@ static void run_rounds(driver_t *driver, poller_set_t *set)
 }
 
 /* Work that no event will announce again must not let the loop sleep. */
-static void stay_awake(driver_t *driver)
+static void stay_awake(driver_t *driver, bool ran)
 {
-	bool busy = !driver->closing && (driver->header[H_DIRTY] > 0 || driver->retries > 0);
+	bool busy = !driver->closing && (ran || driver->header[H_DIRTY] > 0 || driver->retries > 0);
 	if (busy == driver->idling)
 		return;
 	driver->idling = busy;
@@ -365,7 +374,7 @@ void on_readable(uv_poll_t *handle, int status, int events)
 	(void)events;
 	poller_set_t *set = uv_handle_get_data((uv_handle_t *)handle);
 	run_rounds(set->driver, set);
-	stay_awake(set->driver);
+	stay_awake(set->driver, false);
 }
 
 int32_t monotonic_us(void)
@@ -388,6 +397,7 @@ void on_prepare(uv_prepare_t *handle)
 {
 	driver_t *driver = uv_handle_get_data((uv_handle_t *)handle);
 	int32_t *header = driver->header;
+	driver->ran = false;
 	if (driver->retries > 0) {
 		run_rounds(driver, &driver->sets[0]);
 	} else if (header[H_DIRTY] > 0) {
@@ -397,7 +407,8 @@ void on_prepare(uv_prepare_t *handle)
 			napi_close_handle_scope(driver->env, scope);
 		}
 	}
-	stay_awake(driver);
+	/* What goroutines that ran here submitted elsewhere, to a ring, is looked at before the loop sleeps the next time. */
+	stay_awake(driver, driver->ran);
 	if (header[H_HOLDS] == 0 && header[H_REFERENCED] && !driver->closing) {
 		uv_unref((uv_handle_t *)driver->sets[0].poll);
 		header[H_REFERENCED] = 0;

@@ -136,7 +136,8 @@ static void run(uring_t *ring)
 	uint32_t begun = (uint32_t)monotonic_us();
 	do {
 		enter(ring, 0);
-		if (!has_completions(ring) || !call_javascript(ring->env, ring->async_context, ring->on_batch))
+		if (!has_completions(ring) || !call_javascript(ring->env, ring->async_context, ring->on_batch) ||
+		    !flush_chains(ring->env))
 			break;
 	} while (!ring->closed && (uint32_t)monotonic_us() - begun < URING_BUDGET_US);
 	napi_close_handle_scope(ring->env, scope);

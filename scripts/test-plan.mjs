@@ -44,6 +44,9 @@ const INDEPENDENT = [
   'sync/',
 ];
 
+/** What depends on what executes file operations: run once more with the ring, where there is one. */
+const ON_FILES = ['cli/journal/', 'os/'];
+
 /** In the name of a file: it is about this driver alone. */
 const DRIVERS = ['epoll', 'portable'];
 
@@ -59,6 +62,13 @@ export async function availableDrivers() {
   return { available: ['portable'], missing: choice.others.filter(({ driver }) => driver === 'epoll') };
 }
 
+/** Null, or why there is no ring for files here. */
+export async function whyNoFileRing() {
+  const { openRingLane } = await import('../dist/os/ring/ring-lane.js');
+  const lane = openRingLane();
+  return 'why' in lane ? lane.why : null;
+}
+
 function testFiles(filters) {
   return readdirSync(`${root}build/test`, { recursive: true })
     .map((name) => name.replaceAll('\\', '/'))
@@ -72,19 +82,24 @@ function source(name) {
   return `${root}test/${name.replace(/\.js$/, '.ts')}`;
 }
 
-/** Runs in their order: a driver (null: none in particular), files, and whether they have the machine to themselves. */
-export function plan(filters, drivers, only) {
+/**
+ * Runs in their order: a driver (null: none in particular), an engine for files (null: the default one), test files,
+ * and whether they have the machine to themselves.
+ */
+export function plan(filters, drivers, only, hasFileRing) {
   const files = testFiles(filters);
   const isAlone = (name) => ALONE.some((part) => name.includes(part));
   const isIndependent = (name) => INDEPENDENT.some((start) => name.startsWith(start));
   const runs = [];
-  const add = (driver, names) => {
+  const add = (driver, names, engine = null) => {
     for (const alone of [false, true]) {
       const some = names.filter((name) => isAlone(name) === alone).map((name) => `build/test/${name}`);
-      if (some.length > 0) runs.push({ driver, files: some, alone });
+      if (some.length > 0) runs.push({ driver, engine, files: some, alone });
     }
   };
   if (only === null) add(null, files.filter(isIndependent));
+  const isOnFiles = (name) => ON_FILES.some((start) => name.startsWith(start));
+  if (only === null && hasFileRing) add(null, files.filter(isOnFiles), 'uring');
   for (const driver of drivers) {
     if (only !== null && only !== driver) continue;
     const others = DRIVERS.filter((name) => name !== driver);

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { checkFloors } from './floors.mjs';
 import { setup } from './setup.mjs';
-import { availableDrivers, plan } from './test-plan.mjs';
+import { availableDrivers, plan, whyNoFileRing } from './test-plan.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -25,7 +25,7 @@ function lint() {
 }
 
 /** Runs test files in processes of their own and gives the counts, null when the runner itself broke down. */
-function run({ driver, files, alone }) {
+function run({ driver, engine, files, alone }) {
   const counts = `${root}build/test-counts.json`;
   rmSync(counts, { force: true });
   const args = [
@@ -41,6 +41,7 @@ function run({ driver, files, alone }) {
   ];
   // On a busy machine anybody may seem to hold the event loop; the watchdog's own tests set their limit.
   const env = { GOPARK_HOLD_LIMIT: '0', ...process.env };
+  if (engine !== null) env.GOPARK_FILES = engine;
   if (driver !== null) env.GOPARK_DRIVER = driver;
   // Said once, at the end: not by every process that a test starts.
   else if (available.length === 1) env.GOPARK_DRIVER = available[0];
@@ -101,15 +102,17 @@ if (only !== null && !available.includes(only)) {
   const why = missing.find(({ driver }) => driver === only)?.why ?? 'there is no such driver';
   fail(`--driver ${only}: ${why}`);
 }
-const runs = plan(filters, available, only);
+const noFileRing = await whyNoFileRing();
+if (noFileRing !== null) missing.push({ driver: 'any, uring files', why: noFileRing });
+const runs = plan(filters, available, only, noFileRing === null);
 if (runs.length === 0) fail(`no test file matches ${filters.join(' ')}`);
 
 const totals = new Map();
 let broken = false;
 for (const one of runs) {
-  const name = one.driver ?? 'any';
+  const name = `${one.driver ?? 'any'}${one.engine === null ? '' : `, ${one.engine} files`}`;
   console.log(
-    `\n${one.driver === null ? 'independent of drivers' : `on ${one.driver}`}: ${one.files.length} files`,
+    `\n${one.driver === null ? 'independent of drivers' : `on ${one.driver}`}${one.engine === null ? '' : `, files through ${one.engine}`}: ${one.files.length} files`,
   );
   const result = run(one);
   if (result === null) broken = true;
