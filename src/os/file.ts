@@ -39,15 +39,15 @@ import type { FileCallOptions } from './waiting.ts';
 import { type Durability, writeFrom, writeNext } from './writing.ts';
 
 /**
- * An open file. Its operations run on a bounded number of Node's threads, but for reads of what the kernel has in
- * memory; the event loop never waits for a disk.
+ * An open file. Its operations run on a bounded number of Node's threads or through a ring (`configureFiles`), but for
+ * reads of what the kernel has in memory; the event loop never waits for a disk.
  * Made by `open`. Go: `os.File`.
  *
  * Any number of goroutines may use one at once. `read`, `write` and `seek` share the position, one after the other,
  * in the order of their calls; whole writes never interleave. `readAt` and `writeAt` do not wait for each other.
  * The position is this object's own: a child process that inherits the descriptor has another one.
  *
- * The caller's array is in use by a thread until the promise settles: leave it alone, and do not transfer it.
+ * The caller's array may be in use by a thread until the promise settles: leave it alone, and do not transfer it.
  *
  * Errors are PathErrors. After `close` every call rejects with ClosedError.
  *
