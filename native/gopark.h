@@ -77,12 +77,18 @@ void unblock_sigpipe(const sigset_t *before, bool raised);
 extern const napi_property_descriptor file_functions[];
 extern const size_t file_function_count;
 
+/* durable.c: a write that the disk has when it is done. */
+extern const napi_property_descriptor durable_functions[];
+extern const size_t durable_function_count;
+
 /* splice.c: from one descriptor to another inside the kernel. */
 void pipes_free(struct pipes *pipes);
 extern const napi_property_descriptor splice_functions[];
 extern const size_t splice_function_count;
 
-/* vector.c: many buffers at once. */
+/* vector.c: many buffers at once. The kernel takes VECTORS_MOST in a call, on every Linux. */
+#define VECTORS_MOST 1024
+int gather(napi_env env, napi_value buffers, uint32_t first, uint32_t from, struct iovec *vectors, size_t *total);
 extern const napi_property_descriptor vector_functions[];
 extern const size_t vector_function_count;
 

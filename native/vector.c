@@ -2,25 +2,20 @@
  * Many buffers of JavaScript's in one system call, none of them copied.
  */
 #define _GNU_SOURCE
-#include <limits.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
 #include "gopark.h"
 
-#ifndef IOV_MAX
-#define IOV_MAX 1024
-#endif
-
 /* Gathers buffers[first...], the first one from byte `from` on. The number of vectors, or a negated errno. */
-static int gather(napi_env env, napi_value buffers, uint32_t first, uint32_t from, struct iovec *vectors, size_t *total)
+int gather(napi_env env, napi_value buffers, uint32_t first, uint32_t from, struct iovec *vectors, size_t *total)
 {
 	uint32_t length = 0;
 	int used = 0;
 	*total = 0;
 	if (napi_get_array_length(env, buffers, &length) != napi_ok || first > length)
 		return -EFAULT;
-	for (uint32_t i = first; i < length && used < IOV_MAX; i++, from = 0) {
+	for (uint32_t i = first; i < length && used < VECTORS_MOST; i++, from = 0) {
 		napi_value buffer;
 		void *memory;
 		size_t size;
@@ -36,7 +31,7 @@ static int gather(napi_env env, napi_value buffers, uint32_t first, uint32_t fro
 	return used;
 }
 
-/* sendVector(slot, buffers, first, from): count, straight from the callers' memory, at most IOV_MAX buffers */
+/* sendVector(slot, buffers, first, from): count, straight from the callers' memory, at most VECTORS_MOST buffers */
 static napi_value send_vector(napi_env env, napi_callback_info info)
 {
 	size_t count = 4, total;
@@ -48,7 +43,7 @@ static napi_value send_vector(napi_env env, napi_callback_info info)
 	uint32_t first = 0, from = 0;
 	napi_get_value_uint32(env, values[2], &first);
 	napi_get_value_uint32(env, values[3], &from);
-	struct iovec vectors[IOV_MAX];
+	struct iovec vectors[VECTORS_MOST];
 	int64_t outcome = slot == NULL ? -EBADF : gather(env, values[1], first, from, vectors, &total);
 	if (outcome > 0) {
 		struct msghdr message = { .msg_iov = vectors, .msg_iovlen = outcome };

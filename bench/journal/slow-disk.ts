@@ -2,6 +2,7 @@
 // the thread that calls it.
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
+import { threadEngine } from '#dist/os/thread-engine.js';
 
 const delay = Number(process.env.SLOW_DISK);
 const { fdatasync, fdatasyncSync } = fs;
@@ -15,5 +16,14 @@ fs.fdatasyncSync = (fd) => {
   Atomics.wait(never, 0, 0, delay);
   fdatasyncSync(fd);
 };
+
+const { writeAndSync } = threadEngine;
+if (writeAndSync !== undefined) {
+  Object.defineProperty(threadEngine, 'writeAndSync', {
+    value: ((...args) => {
+      setTimeout(() => writeAndSync(...args), delay);
+    }) as typeof writeAndSync,
+  });
+}
 
 syncBuiltinESMExports();

@@ -45,12 +45,14 @@ export interface FileEngine {
   /** At most all of `buffers`, of which none is empty; `position` null: where the descriptor stands, or appended. */
   write(fd: number, buffers: readonly Uint8Array[], position: number | null, done: Done<number>): void;
   /** The same, and then `datasync` if the kernel took all: where that is less than two operations. */
-  writeAndSync?(
-    fd: number,
-    buffers: readonly Uint8Array[],
-    position: number | null,
-    done: Done<DurableWrite>,
-  ): void;
+  writeAndSync?:
+    | ((
+        fd: number,
+        buffers: readonly Uint8Array[],
+        position: number | null,
+        done: Done<DurableWrite>,
+      ) => void)
+    | undefined;
   sync(fd: number, done: Done<void>): void;
   datasync(fd: number, done: Done<void>): void;
   /** Missing where the kernel lacks it: then threads do it. */

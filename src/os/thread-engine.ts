@@ -1,5 +1,8 @@
 import fs from 'node:fs';
-import type { FileEngine } from './file-engine.ts';
+import { findNative } from '../poll/drivers/epoll/native.ts';
+import { EAGAIN, EINTR } from '../poll/errno.ts';
+import type { Done, DurableWrite, FileEngine } from './file-engine.ts';
+import { systemError } from './system-error.ts';
 
 /** Node's threads: each operation holds one until it is done. */
 export const threadEngine: FileEngine = {
@@ -18,4 +21,36 @@ export const threadEngine: FileEngine = {
   truncate: (fd, size, done) => fs.ftruncate(fd, size, done),
   stat: (fd, done) => fs.fstat(fd, done),
   statPath: (path, done) => fs.stat(path, done),
+  get writeAndSync() {
+    together ??= findTogether();
+    return together.writeAndSync;
+  },
 };
+
+/** Found when it is first asked for: who only imports this loads nothing. */
+let together: Pick<FileEngine, 'writeAndSync'> | null = null;
+
+/** Where the native part runs: one way to a thread and back, which costs more than the disk, instead of two. */
+function findTogether(): Pick<FileEngine, 'writeAndSync'> {
+  const found = findNative();
+  if ('why' in found) return {};
+  const { native } = found;
+  return {
+    writeAndSync: (fd, buffers, position, done) => {
+      const length = buffers.reduce((sum, p) => sum + p.length, 0);
+      const ended = (written: number, synced: number) => durableWrite(written, length, synced, done);
+      const begun = native.writeAndSync(fd, buffers, position ?? -1, ended);
+      if (begun < 0) setImmediate(ended, begun, 0);
+    },
+  };
+}
+
+function durableWrite(written: number, length: number, synced: number, done: Done<DurableWrite>): void {
+  if (written === -EINTR || written === -EAGAIN) written = 0;
+  if (written < 0) {
+    done(systemError('write', -written));
+    return;
+  }
+  const syncError = synced < 0 ? systemError('fdatasync', -synced) : null;
+  done(null, { count: written, synced: written === length && syncError === null, syncError });
+}

@@ -41,8 +41,12 @@ export class SlowDisk {
     const { engine } = fileLane();
     // One operation that is two: here it is two.
     if (names.includes('write') || names.includes('datasync')) {
+      const before = Object.getOwnPropertyDescriptor(engine, 'writeAndSync');
       Object.defineProperty(engine, 'writeAndSync', { value: undefined, configurable: true });
-      t.after(() => Reflect.deleteProperty(engine, 'writeAndSync'));
+      t.after(() => {
+        Reflect.deleteProperty(engine, 'writeAndSync');
+        if (before !== undefined) Object.defineProperty(engine, 'writeAndSync', before);
+      });
     }
     if (names.includes('read')) t.mock.method(kernelMemory, 'read', () => -EAGAIN);
     for (const name of names) {

@@ -21,10 +21,10 @@ import {
 import { highWord, type Ring, type RingUser } from '../../poll/drivers/uring/ring.ts';
 import { EAGAIN, ECANCELED, EINPROGRESS, EINTR } from '../../poll/errno.ts';
 import type { Done, DurableWrite, FileEngine } from '../file-engine.ts';
+import { systemError } from '../system-error.ts';
 import { threadEngine } from '../thread-engine.ts';
 import type { OwnDescriptors } from './own-descriptors.ts';
 import { STATX_MASK, statsFrom } from './statx.ts';
-import { systemError } from './system-error.ts';
 
 /** Since kernel 6.9. */
 const OP_FTRUNCATE = 55;

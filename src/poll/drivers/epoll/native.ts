@@ -97,6 +97,17 @@ export interface Native {
   /** Locks a file, by its descriptor, for as long as that is open: 0 or a negated errno. */
   lock(fd: number): number;
   /**
+   * Writes `buffers` in one call, on a thread (1024 of them at most), and makes the disk have that if it was all;
+   * `position` -1: where the descriptor stands, or appended. `done` gets the count or a negated errno, and 0 or the
+   * negated errno of the disk. 0, or a negated errno: then it is not called.
+   */
+  writeAndSync(
+    fd: number,
+    buffers: readonly Uint8Array[],
+    position: number,
+    done: (written: number, synced: number) => void,
+  ): number;
+  /**
    * Copies at most `length` bytes between two files, on a thread. Descriptors must stay open until `done` is called,
    * with the count or a negated errno. 0, or a negated errno: then it is not called.
    */

@@ -1,4 +1,4 @@
-import { errnoMessage, errnoName } from '../../poll/errno.ts';
+import { errnoMessage, errnoName } from '../poll/errno.ts';
 
 /** What node:fs would give. */
 export function systemError(syscall: string, errno: number, path?: string | URL): Error {
