@@ -23,6 +23,38 @@ describe('gateway: parseLine', () => {
     test(line, () => assert.deepEqual(parseLine(latin(line)), request));
   }
 
+  test('an order is one when each of its words is, and else it is said which is not', () => {
+    const amount = fc
+      .constantFrom('1', '0', '0.0', '0.10', '.5', '1.', '1.12345678', '1.123456789', '1e9', '-1', '')
+      .map((text) => ({ text, good: /^\d{1,12}(\.\d{1,8})?$/.test(text) && Number(text) > 0 }));
+    const longAmounts = fc.constantFrom('9'.repeat(12), '9'.repeat(13), '0'.repeat(11)).map((text) => ({
+      text,
+      good: text.length <= 12 && Number(text) > 0,
+    }));
+    const amounts = fc.oneof(amount, longAmounts);
+    const symbol = fc.constantFrom('A', 'A-1_.Z', 'a', 'A'.repeat(16), 'A'.repeat(17), '');
+    const side = fc.constantFrom('BUY', 'SELL', 'buy', '');
+    const id = fc.constantFrom('1', 'a_b-C', 'x'.repeat(32), 'x'.repeat(33), '<', '');
+    const given = fc.tuple(id, side, symbol, amounts, amounts);
+    fc.assert(
+      fc.property(given, ([id, side, symbol, quantity, price]) => {
+        const order = `${id} ${side} ${symbol} ${quantity.text} ${price.text}`;
+        const found = parseLine(latin(`ORD ${order}`));
+        if (!/^[A-Za-z0-9_-]{1,32}$/.test(id))
+          assert.deepEqual(found, { kind: 'error', reason: 'bad order id' });
+        else if (side !== 'BUY' && side !== 'SELL')
+          assert.deepEqual(found, { kind: 'reject', id, reason: 'bad side' });
+        else if (!/^[A-Z0-9._-]{1,16}$/.test(symbol))
+          assert.deepEqual(found, { kind: 'reject', id, reason: 'bad symbol' });
+        else if (!quantity.good) assert.deepEqual(found, { kind: 'reject', id, reason: 'bad quantity' });
+        else if (!price.good) assert.deepEqual(found, { kind: 'reject', id, reason: 'bad price' });
+        else assert.deepEqual(found, { kind: 'order', id, order });
+        assert.notEqual(parseLine(latin(`ORD ${order} `)).kind, 'order');
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
   test('no bytes make it throw, and what it says contains nothing of them', () => {
     const word = fc.constantFrom(
       'SUB',

@@ -2,6 +2,7 @@ import type { Connection } from '../../eventloop/index.ts';
 import { ClosedError, DeadlineExceededError, OpError } from '../../net/index.ts';
 import { spend } from '../../runtime/budget.ts';
 import { go, gosched } from '../../runtime/index.ts';
+import { encoded } from './encoded.ts';
 import type { Gateway } from './gateway.ts';
 import type { Asker } from './journal/answering.ts';
 import { Answers } from './journal/answers.ts';
@@ -103,7 +104,7 @@ export class Session implements Asker {
     // It is not the peer that is waited for.
     if (this.#waits || this.#over) return;
     this.#gateway.counters.droppedIdle++;
-    this.reply(Buffer.from('ERR timeout\n', 'latin1'));
+    this.send('ERR timeout\n');
     this.run(() => this.close());
   }
 
@@ -237,7 +238,7 @@ export class Session implements Asker {
   /** Replies, behind those that wait for the journal. */
   private say(replies: string): void {
     if (this.#answers !== null) this.#answers.text(replies);
-    else if (replies !== '') this.reply(Buffer.from(replies, 'latin1'));
+    else if (replies !== '') this.send(replies);
   }
 
   /** The journal has orders of this session, or has failed to take them. */
@@ -246,7 +247,7 @@ export class Session implements Asker {
     // Another batch's news may have brought this one's replies along.
     if (answers === null) return;
     const replies = answers.take((failure) => this.#gateway.journaled(failure));
-    if (replies !== '') this.reply(Buffer.from(replies, 'latin1'));
+    if (replies !== '') this.send(replies);
     if (!answers.empty) return;
     this.#answers = null;
     // The time that the disk took is not the peer's silence.
@@ -343,9 +344,9 @@ export class Session implements Asker {
 
   // Outgoing
 
-  reply(bytes: Uint8Array): void {
-    if (this.#outbox !== null) this.#outbox.reply(bytes);
-    else if (!this.tryWrite(bytes)) this.fallBehind().reply(bytes);
+  private send(replies: string): void {
+    if (this.#outbox === null && this.tryWrite(encoded(replies))) return;
+    (this.#outbox ?? this.fallBehind()).reply(Buffer.from(replies, 'latin1'));
   }
 
   tick(topic: Topic, line: Uint8Array): void {
@@ -402,7 +403,7 @@ export class Session implements Asker {
   /** Says that the gateway closes, sends what is still queued, then closes. */
   async finish(): Promise<void> {
     await this.#answers?.allOut;
-    this.reply(Buffer.from('ERR shutting down\n', 'latin1'));
+    this.send('ERR shutting down\n');
     await this.#outbox?.drained;
     await this.close();
   }

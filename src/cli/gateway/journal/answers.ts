@@ -8,27 +8,30 @@ interface Order {
 
 /** The replies of one session that are not known before the journal has its orders, and what stands behind them. */
 export class Answers {
-  #parts: (string | Order)[] = [];
-  #whenEmpty: (() => void)[] = [];
+  /** Nearly always one: no array holds room for more then. */
+  #parts: (string | Order)[] | null = null;
+  #whenEmpty: (() => void)[] | null = null;
   /** About how many bytes it will be. */
   length = 0;
-  /** What the last order waits for. */
-  last: Fate | null = null;
 
   get empty(): boolean {
-    return this.#parts.length === 0;
+    return this.#parts === null;
   }
 
   text(text: string): void {
     if (text === '') return;
-    this.#parts.push(text);
+    this.add(text);
     this.length += text.length;
   }
 
+  private add(part: string | Order): void {
+    if (this.#parts === null) this.#parts = [part];
+    else this.#parts.push(part);
+  }
+
   order(id: string, sequence: number, fate: Fate): void {
-    this.#parts.push({ id, sequence, fate });
+    this.add({ id, sequence, fate });
     this.length += id.length + 16;
-    this.last = fate;
   }
 
   /**
@@ -38,7 +41,8 @@ export class Answers {
   take(onOrder: (failure: unknown) => void): string {
     let replies = '';
     let taken = 0;
-    for (const part of this.#parts) {
+    const parts = this.#parts ?? [];
+    for (const part of parts) {
       if (typeof part !== 'string') {
         if (!part.fate.settled) break;
         onOrder(part.fate.error);
@@ -51,17 +55,20 @@ export class Answers {
       }
       taken++;
     }
-    if (taken === this.#parts.length) this.#parts = [];
-    else this.#parts.splice(0, taken);
+    if (taken === parts.length) this.#parts = null;
+    else parts.splice(0, taken);
     return replies;
   }
 
   /** Resolves when `emptied` is called: all replies are out. */
   get allOut(): Promise<void> {
-    return new Promise((resolve) => this.#whenEmpty.push(resolve));
+    return new Promise((resolve) => {
+      this.#whenEmpty ??= [];
+      this.#whenEmpty.push(resolve);
+    });
   }
 
   emptied(): void {
-    for (const resolve of this.#whenEmpty) resolve();
+    for (const resolve of this.#whenEmpty ?? []) resolve();
   }
 }
