@@ -105,6 +105,7 @@ function membersOf(node, file) {
     const name = memberName(member, file);
     if (name === null) continue;
     const doc = docstringOf(member, file);
+    if (doc?.tags.some(({ name: tag }) => tag === 'internal')) continue;
     const text = textOf(member, file).replace(/\s*\n\s*/g, ' ');
     const last = members.at(-1);
     const isMethod = [

@@ -36,7 +36,7 @@ export function blocksOf(page: string): Block[] {
   let open: { fence: string; block: Block; lines: string[] } | null = null;
   for (const [index, line] of textOf(page).split('\n').entries()) {
     if (open === null) {
-      const fence = /^(`{3,})(.*)$/.exec(line);
+      const fence = /^ *(`{3,})(.*)$/.exec(line);
       if (fence === null) continue;
       const [language = '', ...words] = fence[2]!.trim().split(/\s+/);
       open = {
@@ -44,7 +44,7 @@ export function blocksOf(page: string): Block[] {
         block: { page, line: index + 1, language, words, code: '' },
         lines: [],
       };
-    } else if (line.trimEnd() === open.fence) {
+    } else if (line.trim() === open.fence) {
       blocks.push({ ...open.block, code: `${open.lines.join('\n')}\n` });
       open = null;
     } else {
@@ -58,13 +58,13 @@ export function blocksOf(page: string): Block[] {
 /** The page without its fenced blocks and code spans. */
 export function proseOf(page: string): string {
   return textOf(page)
-    .replace(/^(`{3,})[^\n]*\n[\s\S]*?^\1\s*$/gm, '')
+    .replace(/^ *(`{3,})[^\n]*\n[\s\S]*?^ *\1\s*$/gm, '')
     .replace(/`[^`\n]*`/g, '``');
 }
 
 /** The anchors that GitHub gives a page's headings. */
 export function anchorsOf(page: string): Set<string> {
-  const text = textOf(page).replace(/^(`{3,})[^\n]*\n[\s\S]*?^\1\s*$/gm, '');
+  const text = textOf(page).replace(/^ *(`{3,})[^\n]*\n[\s\S]*?^ *\1\s*$/gm, '');
   const anchors = new Set<string>();
   for (const [, heading] of text.matchAll(/^#{1,6} +(.+?) *$/gm)) {
     const plain = heading!.replace(/\[([^\]]*)\]\([^)]*\)/g, '$1');
