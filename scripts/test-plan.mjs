@@ -64,9 +64,8 @@ export async function availableDrivers() {
 
 /** Null, or why there is no ring for files here. */
 export async function whyNoFileRing() {
-  const { openRingLane } = await import('../dist/os/ring/ring-lane.js');
-  const lane = openRingLane();
-  return 'why' in lane ? lane.why : null;
+  const ring = await import('../dist/os/ring/ring-lane.js');
+  return ring.whyNoFileRing();
 }
 
 function testFiles(filters) {

@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { fileEngineChoice } from '../../os/lanes.ts';
+import { whyNoFileRing } from '../../os/ring/ring-lane.ts';
 import { driverChoice } from '../../poll/index.ts';
 import { UsageError } from '../gateway/options.ts';
 import { printed } from './print.ts';
@@ -24,7 +26,8 @@ export async function doctorCommand(args: string[]): Promise<number> {
   ) as Manifest;
   const choice = driverChoice();
   const failed = choice.driver === null ? null : await selfTest();
-  const report = makeReport(thisSystem, manifest, choice, failed);
+  const files = { ...fileEngineChoice(), whyNoRing: whyNoFileRing() };
+  const report = makeReport(thisSystem, manifest, choice, failed, files);
   console.log(json ? JSON.stringify(report, null, 2) : printed(report));
   return report.problems.length === 0 ? 0 : 1;
 }

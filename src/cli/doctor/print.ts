@@ -1,5 +1,5 @@
 import type { Limit } from './limits.ts';
-import type { Report } from './report.ts';
+import type { FilesReport, Report } from './report.ts';
 
 const WIDTH = 14;
 const row = (name: string, text: string) => `  ${name.padEnd(WIDTH)}${text}`.trimEnd();
@@ -10,6 +10,13 @@ function limitRow({ name, value, hard, detail, advice }: Limit): string {
   const known = value === null ? 'unknown here' : String(value);
   const most = hard === null || hard === value ? '' : `, at most ${hard}`;
   return row(name, `${`${known}${advice === null ? '' : ' (low)'}`.padEnd(VALUE_WIDTH)} ${detail}${most}`);
+}
+
+function filesRows({ engine, why, whyNoRing }: FilesReport): string[] {
+  const runs = row(engine, `${engine === 'threads' ? 'run' : 'runs'}: ${why}`);
+  if (engine === 'uring') return [runs];
+  const ring = whyNoRing === null ? 'can run: GOPARK_FILES=uring' : `cannot run: ${whyNoRing}`;
+  return [runs, row('uring', ring)];
 }
 
 /** The report for a person. */
@@ -27,6 +34,7 @@ export function printed(report: Report): string {
     lines.push(row('', report.works ? 'bytes made it over loopback and back' : 'it does not work'));
   }
   lines.push(...driver.others.map((other) => row(other.driver, `does not run: ${other.why}`)));
+  if (report.files !== null) lines.push('', 'Files', ...filesRows(report.files));
   lines.push('', 'Kernel');
   lines.push(
     ...report.features.map(({ name, state, detail }) =>

@@ -1,7 +1,14 @@
+import type { FileEngineChoice } from '../../os/lanes.ts';
 import type { DriverChoice } from '../../poll/index.ts';
 import { type Feature, kernelFeatures } from './features.ts';
 import { type Limit, systemLimits } from './limits.ts';
 import { isAtLeast, type System } from './system.ts';
+
+/** What executes file operations. */
+export interface FilesReport extends FileEngineChoice {
+  /** Why a ring cannot be had; null: it can. */
+  readonly whyNoRing: string | null;
+}
 
 /** Everything that `gopark doctor` found; its JSON. */
 export interface Report {
@@ -13,6 +20,8 @@ export interface Report {
   readonly driver: DriverChoice;
   /** Whether bytes made it over loopback and back; null where no driver runs. */
   readonly works: boolean | null;
+  /** Null: nobody has looked. */
+  readonly files: FilesReport | null;
   readonly features: readonly Feature[];
   readonly limits: readonly Limit[];
   /** What could be better. */
@@ -36,6 +45,7 @@ export function makeReport(
   { version, engines }: Manifest,
   driver: DriverChoice,
   failed: string | null,
+  files: FilesReport | null = null,
 ): Report {
   const [, major = '0', minor = '0'] = /(\d+)\.(\d+)/.exec(engines.node) ?? [];
   const supported = isAtLeast(system.nodeVersion, Number(major), Number(minor));
@@ -59,6 +69,7 @@ export function makeReport(
     kernel: system.release,
     driver,
     works: driver.driver === null ? null : failed === null,
+    files,
     features: kernelFeatures(system),
     limits,
     advice,

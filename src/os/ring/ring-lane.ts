@@ -1,4 +1,4 @@
-import { findNative } from '../../poll/drivers/epoll/native.ts';
+import { findNative, type Native } from '../../poll/drivers/epoll/native.ts';
 import { Ring } from '../../poll/drivers/uring/ring.ts';
 import { errnoMessage, errnoName } from '../../poll/errno.ts';
 import { threadPoolSize } from '../../runtime/threads.ts';
@@ -33,8 +33,8 @@ class RingBound implements Bound {
   }
 }
 
-/** A ring for the files of this thread, or why there is none. */
-export function openRingLane(): Lane | { readonly why: string } {
+/** A ring that can do files, or why there is none. */
+function openRing(): { readonly ring: Ring; readonly native: Native } | { readonly why: string } {
   // It would not see what the ring opens.
   if ('permission' in process && process.permission) return { why: "Node's permission model is switched on" };
   const found = findNative();
@@ -50,6 +50,22 @@ export function openRingLane(): Lane | { readonly why: string } {
     ring.close();
     return { why: `this kernel's rings have no ${lacking}` };
   }
+  return { ring, native };
+}
+
+/** Why files cannot go through a ring here; null: they can. */
+export function whyNoFileRing(): string | null {
+  const opened = openRing();
+  if ('why' in opened) return opened.why;
+  opened.ring.close();
+  return null;
+}
+
+/** A ring for the files of this thread, or why there is none. */
+export function openRingLane(): Lane | { readonly why: string } {
+  const opened = openRing();
+  if ('why' in opened) return opened;
+  const { ring, native } = opened;
   // What blocks is done by threads of the kernel's, which are this process's threads: so many, as Node has of its own.
   ring.register(REGISTER_WORKERS, Uint32Array.of(threadPoolSize(), 0), 2);
   const engine = new RingEngine(ring, native, new OwnDescriptors(native));
