@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Child } from '../lib/child.ts';
-import { compile } from '../lib/compile.ts';
+import { compileOr } from '../lib/compile.ts';
 import { cpuMicroseconds } from '../lib/cpu-time.ts';
 import type { Noise } from '../lib/noise.ts';
 import type { Workload } from './workloads.ts';
@@ -30,13 +30,14 @@ const settling = 0.15;
 /** How much longer than it should a load may take, in milliseconds, before it is given up. */
 const patience = 60_000;
 
-/** The path of the program that makes the load. */
-export function loadFor({ load }: Workload): string {
-  return compile(`echo/load/${load ?? 'load-generator'}.c`);
+/** The program that makes the load. */
+export function loadFor({ load }: Workload): readonly string[] {
+  const name = load ?? 'load-generator';
+  return compileOr(`echo/load/${name}.c`, `echo/load/in-node/${name}`);
 }
 
 export async function slice(
-  program: string,
+  program: readonly string[],
   server: { readonly pid: number; readonly port: string },
   workload: Workload,
   seconds: number,
@@ -45,7 +46,7 @@ export async function slice(
   const times = [seconds, workload.settling ?? settling];
   const how = pattern === undefined && mode !== 'lines' ? [] : [pattern ?? 'closed'];
   const args = [server.port, connections, size, depth, ...times, server.pid, ...how];
-  const load = new Child('load', [program, ...args.map(String), ...(mode === 'lines' ? ['lines'] : [])]);
+  const load = new Child('load', [...program, ...args.map(String), ...(mode === 'lines' ? ['lines'] : [])]);
   try {
     const found = JSON.parse(await load.line((times[0]! + times[1]!) * 1000 + patience));
     return { ...found, cpuPerMessage: found.cpu / found.messages };

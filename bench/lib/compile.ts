@@ -89,3 +89,13 @@ export function compileGoPeer(name: string): string {
     remedy: 'install Go (https://go.dev/dl), or leave this contender out.',
   }));
 }
+
+/** A program in C, or what stands in for it where there is no compiler: a module of ours, run by Node. */
+export function compileOr(source: string, standIn: string): readonly string[] {
+  try {
+    return [compile(source)];
+  } catch (error) {
+    if (!(error instanceof MissingError)) throw error;
+    return [process.execPath, fileURLToPath(new URL(`build/bench/${standIn}.js`, root))];
+  }
+}

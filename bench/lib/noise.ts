@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
+import { cpus } from 'node:os';
 import { cpuMicroseconds } from './cpu-time.ts';
 
 /** What else happened on the cores of a measurement, as shares of their time. */
@@ -45,7 +45,7 @@ export class NoiseMeter {
 
   stop(): Noise {
     const now = ticks();
-    const seconds = ((performance.now() - this.#since) / 1000) * availableParallelism();
+    const seconds = ((performance.now() - this.#since) / 1000) * cpus().length;
     const busy = (now.busy - this.#ticks.busy) / 100;
     const ours = (this.#cpu() - this.#ours) / 1e6;
     return {

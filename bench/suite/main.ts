@@ -2,7 +2,7 @@
 // `-- --rounds 3 --out build/bench-results`, `-- --render docs/benchmarks` (writes tables and pictures of a results.json again)
 import { parseArgs } from 'node:util';
 import { contendersIn } from '../echo/contenders.ts';
-import { MissingError } from '../lib/compile.ts';
+import { compile, MissingError } from '../lib/compile.ts';
 import { namesIn, numberIn, runMain } from '../lib/options.ts';
 import { available, everybody, workingDrivers } from './contenders.ts';
 import { plots, runEcho } from './echo-run.ts';
@@ -54,9 +54,21 @@ async function run(name: string, plan: Plan): Promise<Outcome | string> {
   }
 }
 
+/** Without a C compiler modules in Node stand in for the loads. */
+function lookForLoad(skipped: Skipped[]): void {
+  try {
+    compile('echo/load/load-generator.c');
+  } catch (error) {
+    if (!(error instanceof MissingError)) throw error;
+    const why = `${error.message} A load generator in Node stands in: it does not saturate fast servers, so look at CPU per message.`;
+    skipped.push({ what: 'the load generator in C', why });
+  }
+}
+
 async function runAll(): Promise<void> {
   const skipped: Skipped[] = [];
   const note = (text: string) => console.log(`  ${text}`);
+  lookForLoad(skipped);
   const names = namesIn(values.only, Object.keys(runners), 'workload');
   const drivers = workingDrivers(skipped);
   const wanted = values.contenders === undefined ? everybody(drivers) : contendersIn(values.contenders);
