@@ -111,9 +111,8 @@ export function titleOf(contender: string): string {
   return [servers[server]!.title, ...details].join(', ');
 }
 
-/** Whether it is gopark, in whatever way. */
-export function isGopark(contender: string): boolean {
-  return models[split(contender).server] !== undefined;
+export function hasSeveralProcs(contender: string): boolean {
+  return split(contender).procs > 1;
 }
 
 /** Why it has no part in a workload; null: it has. */

@@ -1,6 +1,6 @@
 import { Child } from '../lib/child.ts';
 import { isNoisy } from '../lib/noise.ts';
-import { startOf } from './contenders.ts';
+import { hasSeveralProcs, startOf } from './contenders.ts';
 import { loadFor, type Slice, slice } from './slice.ts';
 import type { Workload } from './workloads.ts';
 
@@ -55,7 +55,7 @@ export async function compare(
   try {
     for (const name of names) {
       const { command, env } = startOf(name, workload);
-      const server = new Child('server', command, env);
+      const server = new Child(hasSeveralProcs(name) ? 'servers' : 'server', command, env);
       running.set(name, { name, server, port: '', slices: [], repeats: options.repeats });
     }
     await each(async (one) => {

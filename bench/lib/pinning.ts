@@ -1,10 +1,17 @@
 import { spawnSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 
-/** Where a process is to run: the server has a core of its own, whatever loads it another. */
-export type Side = 'server' | 'load';
+/**
+ * Where a process is to run: the server has a core of its own, whatever loads it another. A server of several threads
+ * that work has two cores, where the machine has them to spare.
+ */
+export type Side = 'server' | 'servers' | 'load';
 
-const cores: Record<Side, string> = { server: '0', load: '1' };
+const cores: Record<Side, string> = {
+  server: '0',
+  servers: availableParallelism() >= 4 ? '0,2' : '0',
+  load: '1',
+};
 
 function works(): boolean {
   if (availableParallelism() < 2) return false;
@@ -20,5 +27,5 @@ export function onCore(side: Side, command: readonly string[]): readonly string[
 
 /** One line for the head of a report. */
 export const pinningNote = pinned
-  ? `servers pinned to core ${cores.server}, load to core ${cores.load}`
+  ? `servers pinned to core ${cores.server} (with 2 Ps: ${cores.servers}), load to core ${cores.load}`
   : 'nothing is pinned (no taskset, or a single core): expect more noise';

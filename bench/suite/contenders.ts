@@ -34,6 +34,16 @@ export function everybody(drivers: readonly string[]): readonly string[] {
   return [...peers, ...ours, ...several.flatMap((driver) => models.map((model) => `${model}:${driver}:2p`))];
 }
 
+/** One of each kind, for a quick look. */
+export function someOf(drivers: readonly string[]): readonly string[] {
+  const ours = drivers.filter((driver) => driver !== 'portable');
+  const both = (ours.length > 0 ? ours : drivers).flatMap((driver) => [
+    `gopark:${driver}`,
+    `gopark-eventloop:${driver}`,
+  ]);
+  return ['c', 'go', 'netpoll', 'gnet', 'node', 'bun', 'deno', ...both];
+}
+
 const anything = { title: '', connections: 1, size: 64, depth: 1, mode: 'echo', buffer: 4096 } as const;
 
 /** Those of them that can be had, after compiling and installing. */

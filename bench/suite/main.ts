@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 import { contendersIn } from '../echo/contenders.ts';
 import { compile, MissingError } from '../lib/compile.ts';
 import { namesIn, numberIn, runMain } from '../lib/options.ts';
-import { available, everybody, workingDrivers } from './contenders.ts';
+import { available, everybody, someOf, workingDrivers } from './contenders.ts';
 import { plots, runEcho } from './echo-run.ts';
 import { runGateway } from './gateway-run.ts';
 import { runJournal } from './journal-run.ts';
@@ -71,11 +71,12 @@ async function runAll(): Promise<void> {
   lookForLoad(skipped);
   const names = namesIn(values.only, Object.keys(runners), 'workload');
   const drivers = workingDrivers(skipped);
-  const wanted = values.contenders === undefined ? everybody(drivers) : contendersIn(values.contenders);
+  const usual = values.quick ? someOf(drivers) : everybody(drivers);
+  const wanted = values.contenders === undefined ? usual : contendersIn(values.contenders);
   const plan: Plan = {
     contenders: available(wanted, skipped),
     drivers,
-    rounds: numberIn(values.rounds ?? (values.quick ? '2' : '7'), 'rounds'),
+    rounds: numberIn(values.rounds ?? (values.quick ? '2' : '5'), 'rounds'),
     seconds: numberIn(values.seconds ?? (values.quick ? '0.2' : '0.5'), 'seconds'),
     quick: values.quick,
     note,

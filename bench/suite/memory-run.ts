@@ -61,7 +61,7 @@ export async function runMemory(plan: Plan): Promise<Report> {
   const all = namesFor(plan);
   const runs = new Map<string, Both[]>(all.map((name) => [name, []]));
   const program = holder();
-  const times = plan.quick ? 1 : Math.min(3, plan.rounds);
+  const times = plan.quick ? 1 : Math.min(2, plan.rounds);
   const todo = Array.from({ length: times }, () => all).flat();
   const work = async () => {
     for (let name = todo.shift(); name !== undefined; name = todo.shift()) {

@@ -68,7 +68,7 @@ function fault(words: readonly string[]): string | null | undefined {
     const folders =
       name === 'start'
         ? ['src/cli/gateway', 'src/cli/demo']
-        : [`bench/${name.replace('bench:', '')}`, 'bench/lib'];
+        : [name === 'bench' ? 'bench/suite' : `bench/${name.replace('bench:', '')}`, 'bench/lib'];
     return name.startsWith('bench') || name === 'start'
       ? unknownOptions(options, folders).join(' ') || null
       : null;

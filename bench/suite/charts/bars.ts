@@ -14,6 +14,11 @@ const top = 74;
 const bottom = 30;
 const thickness = 14;
 
+/** What stands beside a bar has little room. */
+function short(value: number): string {
+  return value < 1e6 ? format(value) : `${format(value / 1e6)}M`;
+}
+
 /** A figure far beyond all others would press them flat: its bar is cut off. */
 function lengthOfAxis(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
@@ -38,7 +43,8 @@ function bars(found: readonly Found[], metric: Metric, left: number, height: num
   ];
   for (const step of steps) {
     out.push(line(scale(step), top, scale(step), height - bottom, { class: 'grid' }));
-    const label = step >= 10_000 ? `${step / 1000}k` : String(Number(step.toPrecision(3)));
+    const label =
+      step >= 1e6 ? `${step / 1e6}M` : step >= 1e4 ? `${step / 1000}k` : String(Number(step.toPrecision(3)));
     out.push(text(scale(step), height - bottom + 15, label, { class: 'quiet', anchor: 'middle' }));
   }
   for (const [i, one] of summaries.entries()) {
@@ -55,7 +61,7 @@ function bars(found: readonly Found[], metric: Metric, left: number, height: num
       ? ''
       : line(scale(one.low), middle, scale(Math.min(one.high, most)), middle, { class: 'whisker' });
     const beyond = Math.max(to, cut ? 0 : scale(Math.min(one.high, most)));
-    const shown = text(beyond + 6, middle + 4, `${cut ? '→ ' : ''}${format(one.median)}`);
+    const shown = text(beyond + 6, middle + 4, `${cut ? '→ ' : ''}${short(one.median)}`);
     out.push(group(`${title}: ${format(one.median)} ${metric.unit}`, bar + whisker + shown));
   }
   return out;

@@ -3,7 +3,7 @@ import { decades, logarithmic, type Scale } from './scale.ts';
 import { document, line, polyline, text } from './svg.ts';
 import { colors, dashOf } from './theme.ts';
 
-const width = 880;
+const width = 920;
 const height = 460;
 const area = { left: 64, right: 640, top: 60, bottom: 410 };
 const most = 10;
