@@ -40,7 +40,7 @@ export interface ServeOptions {
   listen: string;
   /**
    * The module that serves: its default export is a conn handler, `(conn, stopping) => Promise<void>`; or it exports
-   * the event loop's callbacks, `onRequest` and so on, and `limits`. An absolute file: URL or path.
+   * the event loop's callbacks, `onRequest` and so on, `limits`, and `onShutdown`. An absolute file: URL or path.
    */
   handler: URL | string;
   /** How many Ps, each a thread with an event loop and a driver of its own. As many as there are processors. */

@@ -56,6 +56,21 @@ describe('serve', { timeout: 110_000, ...needs('leases', 'reusePort') }, () => {
     });
   }
 
+  test('onShutdown: what the callbacks have to say first, and no longer than the timeout', async (t) => {
+    const handler = new URL('./handlers/ending.js', import.meta.url);
+    for (const answers of [true, false]) {
+      const server = await started(t, { procs: 1, handler });
+      const client = await Client.at(server.addr);
+      assert.equal(await client.line(), 'welcome');
+      const ending = server.shutdown({ timeout: answers ? 60_000 : 100 });
+      assert.equal(await client.line(), 'any last words?');
+      await assert.rejects(dial('tcp', server.addr), { code: 'ECONNREFUSED' });
+      if (answers) assert.equal(await client.ask('thanks'), 'thanks');
+      assert.equal(await client.line(), null);
+      assert.equal(await ending, 0);
+    }
+  });
+
   test('a P that dies: its connections end, the others live on, and it comes back', async (t) => {
     const crashes: Crash[] = [];
     const server = await started(t, { distribute: 'handoff', onCrash: (crash) => void crashes.push(crash) });

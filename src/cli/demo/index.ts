@@ -2,13 +2,14 @@ import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { escapeText } from '../../runtime/escape.ts';
-import { Gateway } from '../gateway/gateway.ts';
 import { defaultOptions, type GatewayOptions } from '../gateway/options.ts';
+import { describeProcs, type RunningGateway, startGateway } from '../gateway/start.ts';
 import { descriptorShortage } from '../lib/descriptor-limit.ts';
 import { loadArguments, PUBLISHERS, SUBSCRIPTIONS } from '../load/options.ts';
 import { type Progress, parseProgress } from '../load/report.ts';
 import type { DemoOptions } from './options.ts';
 import { finalTable, header, liveLine } from './print.ts';
+import { Spread } from './spread.ts';
 import { Vitals } from './vitals.ts';
 
 export { type DemoOptions, demoOptions, parseDemo } from './options.ts';
@@ -25,23 +26,29 @@ export async function runDemo(options: GatewayOptions, demo: DemoOptions): Promi
     console.error(`gopark gateway: ${shortage}\nThe option is --connections.`);
     return 1;
   }
-  const gateway = await Gateway.start({
-    ...options,
-    // A gateway that serves already does not stand in the way of a demo.
-    address: options.address === defaultOptions.address ? '127.0.0.1:0' : options.address,
-    maxConnections: Math.max(options.maxConnections, connections),
-    maxPerAddress: Math.max(options.maxPerAddress, connections),
-  });
+  const gateway = await startGateway(
+    {
+      ...options,
+      // A gateway that serves already does not stand in the way of a demo.
+      address: options.address === defaultOptions.address ? '127.0.0.1:0' : options.address,
+      maxConnections: Math.max(options.maxConnections, connections),
+      maxPerAddress: Math.max(options.maxPerAddress, connections),
+    },
+    { watched: true },
+  );
   const perFeed = (demo.connections * SUBSCRIPTIONS) / demo.symbols;
   const feeds = Math.max(1, Math.min(FEEDS, Math.floor(MOST_TICKS / Math.max(1, perFeed))));
   console.log(
     `gateway on ${gateway.addr}; ${demo.connections} clients, ${demo.rate} orders/s, ${feeds} prices/s`,
   );
-  const vitals = new Vitals();
+  const procs = describeProcs(gateway);
+  if (procs !== null) console.log(procs);
+  const vitals = new Vitals(() => gateway.takeStall());
+  const spread = new Spread();
   vitals.start();
-  const last = await watch(gateway, { ...demo, feeds, address: String(gateway.addr) }, vitals);
+  const last = await watch(gateway, { ...demo, feeds, address: String(gateway.addr) }, vitals, spread);
   const { counters } = gateway;
-  const table = last === null ? '' : finalTable(last, { ...counters }, vitals, demo.connections);
+  const table = last === null ? '' : finalTable(last, { ...counters }, vitals, demo.connections, spread);
   await gateway.shutdown();
   vitals.stop();
   if (last === null) return 1;
@@ -51,9 +58,10 @@ export async function runDemo(options: GatewayOptions, demo: DemoOptions): Promi
 
 /** Runs the load to its end and prints its seconds. The last report, or null when there was none. */
 async function watch(
-  gateway: Gateway,
+  gateway: RunningGateway,
   load: Parameters<typeof loadArguments>[0],
   vitals: Vitals,
+  spread: Spread,
 ): Promise<Progress | null> {
   const main = fileURLToPath(new URL('../load/main.js', import.meta.url));
   const child = spawn(process.execPath, [main, ...loadArguments(load)], {
@@ -77,6 +85,7 @@ async function watch(
     else if (progress.kind === 'second') {
       if (vitals.mostMemory === 0) console.log(header());
       console.log(liveLine(progress, vitals.read()));
+      spread.read(gateway.procs);
     }
   }
   vitals.read();

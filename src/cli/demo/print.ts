@@ -1,5 +1,6 @@
 import type { Counters } from '../gateway/counters.ts';
 import type { Progress } from '../load/report.ts';
+import type { Spread } from './spread.ts';
 import type { Vitals } from './vitals.ts';
 
 const COLUMNS = ['conns', 'ticks/s', 'orders/s', 'ack p50', 'ack p99', 'RSS MiB', 'threads', 'stall ms'];
@@ -30,7 +31,13 @@ export function liveLine(progress: Progress, vitals: ReturnType<Vitals['read']>)
   return row([connected, rate(ticks), rate(acks), ...latency, ...cost]);
 }
 
-export function finalTable(last: Progress, counters: Counters, vitals: Vitals, connections: number): string {
+export function finalTable(
+  last: Progress,
+  counters: Counters,
+  vitals: Vitals,
+  connections: number,
+  spread: Spread,
+): string {
   const lines: [string, string][] = [
     ['connections', `${connections}, ${counters.refused} refused`],
     ['orders', `${last.orders} sent, ${last.acks} acknowledged, ${last.lost} lost`],
@@ -47,5 +54,7 @@ export function finalTable(last: Progress, counters: Counters, vitals: Vitals, c
     ['OS threads', `${vitals.mostThreads}`],
     ['longest stall', `${vitals.longestStall.toFixed(1)} ms of the event loop`],
   ];
+  const procs = spread.describe();
+  if (procs !== null) lines.push(['Ps', procs]);
   return lines.map(([name, value]) => `  ${name.padEnd(16)}${value}`).join('\n');
 }

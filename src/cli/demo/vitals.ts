@@ -7,9 +7,15 @@ const RESOLUTION = 5;
 /** What this process costs: memory, threads, and how long its event loop was held. */
 export class Vitals {
   readonly #delay: IntervalHistogram = monitorEventLoopDelay({ resolution: RESOLUTION });
+  readonly #stallOfOthers: () => number;
   longestStall = 0;
   mostMemory = 0;
   mostThreads = 0;
+
+  /** `stallOfOthers`: for how many milliseconds another thread's event loop was held, since it was last asked. */
+  constructor(stallOfOthers: () => number) {
+    this.#stallOfOthers = stallOfOthers;
+  }
 
   start(): void {
     this.#delay.enable();
@@ -21,7 +27,7 @@ export class Vitals {
 
   /** The figures since the last call: bytes, a count, milliseconds. */
   read(): { memory: number; threads: number; stall: number } {
-    const stall = Math.max(0, this.#delay.max / 1e6 - RESOLUTION);
+    const stall = Math.max(0, this.#delay.max / 1e6 - RESOLUTION, this.#stallOfOthers());
     this.#delay.reset();
     const memory = process.memoryUsage.rss();
     const threads = threadCount();

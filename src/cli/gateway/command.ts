@@ -3,8 +3,8 @@ import { escapeText } from '../../runtime/escape.ts';
 import { demoOptions, parseDemo, runDemo } from '../demo/index.ts';
 import { descriptorShortage } from '../lib/descriptor-limit.ts';
 import { keepHeapSmall } from '../lib/heap.ts';
-import { Gateway } from './gateway.ts';
 import { gatewayArguments, gatewayOptions, gatewayUsage, UsageError } from './options.ts';
+import { describeProcs, startGateway } from './start.ts';
 
 /** `gopark gateway ...`: the exit code. */
 export async function gatewayCommand(args: string[]): Promise<number> {
@@ -24,9 +24,11 @@ export async function gatewayCommand(args: string[]): Promise<number> {
   const stopped = new Promise<NodeJS.Signals>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, resolve);
   });
-  const gateway = await Gateway.start(options);
+  const gateway = await startGateway(options);
   console.log(`listening on ${gateway.addr}`);
   if (gateway.report !== null) console.log(escapeText(gateway.report));
+  const procs = describeProcs(gateway);
+  if (procs !== null) console.log(procs);
   const signal = await stopped;
   console.log(`${signal}: draining ${gateway.counters.connections} connections`);
   const cutOff = await gateway.shutdown();

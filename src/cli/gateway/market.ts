@@ -15,16 +15,24 @@ export interface Topic {
   readonly subscribers: Set<Session>;
 }
 
+/** Where prices go that are published, when not straight to the subscribers of this thread. */
+export interface Exchange {
+  /** A promise when it has enough: publish nothing more before that. It does not reject. */
+  publish(symbol: string, price: string): Promise<void> | null;
+}
+
 /** Who wants to know about which symbol. Symbols without subscribers take no memory. */
 export class Market {
   readonly #topics = new Map<string, Topic>();
   readonly #maxSymbols: number;
   readonly #counters: Counters;
+  readonly #exchange: Exchange | null;
   /** The last of the broadcasts under way; null: none. */
   #last: Promise<void> | null = null;
   #servedThisTurn = 0;
 
-  constructor(maxSymbols: number, counters: Counters) {
+  constructor(maxSymbols: number, counters: Counters, exchange: Exchange | null = null) {
+    this.#exchange = exchange;
     this.#maxSymbols = maxSymbols;
     this.#counters = counters;
   }
@@ -52,15 +60,28 @@ export class Market {
   }
 
   /**
-   * Sends a price to all subscribers: encoded once, copied into each connection's chain. `null`: done. Otherwise
-   * others must have a turn in between, and the promise resolves when it is done: publish nothing before that.
-   * Broadcasts are done one after the other, so that everybody sees the same order of prices.
+   * Sends a price to all subscribers, or to where all get them from. `null`: done. Otherwise others must have a turn in
+   * between, and the promise resolves when it is done: publish nothing before that.
    */
   publish(symbol: string, price: string): Promise<void> | null {
     this.#counters.ticksIn++;
+    if (this.#exchange !== null) return this.#exchange.publish(symbol, price);
     const topic = this.#topics.get(symbol);
-    if (topic === undefined) return null;
-    const line = Buffer.from(`TICK ${symbol} ${price} ${Date.now()}\n`, 'latin1');
+    return topic === undefined ? null : this.#send(topic, `TICK ${symbol} ${price} ${Date.now()}\n`);
+  }
+
+  /** Sends a tick to all subscribers, as `publish`. */
+  deliver(symbol: string, line: string): Promise<void> | null {
+    const topic = this.#topics.get(symbol);
+    return topic === undefined ? null : this.#send(topic, line);
+  }
+
+  /**
+   * A line is encoded once and copied into each connection's chain. Broadcasts are done one after the other, so that
+   * everybody sees the same order of prices.
+   */
+  #send(topic: Topic, text: string): Promise<void> | null {
+    const line = Buffer.from(text, 'latin1');
     const left = topic.subscribers.values();
     if (this.#last === null && this.#serve(topic, left, line)) return null;
     const broadcast = this.#broadcast(topic, left, line, this.#last).then(() => {

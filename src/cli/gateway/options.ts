@@ -1,6 +1,6 @@
 import type { ParseArgsConfig } from 'node:util';
 import { type JournalOptions, journalArguments, journalOptions, journalUsage } from './journal/options.ts';
-import { parseCount } from './usage.ts';
+import { parseCount, UsageError } from './usage.ts';
 
 export { parseCount, UsageError } from './usage.ts';
 
@@ -28,6 +28,8 @@ export interface GatewayOptions {
   maxErrors: number;
   /** How long a shutdown waits for what is still to be sent. */
   drainTimeout: number;
+  /** In how many threads connections are served; 1: in this one. */
+  procs: number;
   /** Where orders are kept before they are acknowledged; null: nowhere. */
   journal: JournalOptions | null;
 }
@@ -45,8 +47,11 @@ export const defaultOptions: GatewayOptions = {
   maxSymbols: 10_000,
   maxErrors: 16,
   drainTimeout: 5000,
+  procs: 1,
   journal: null,
 };
+
+const MOST_PROCS = 64;
 
 /** The command line's name of each numeric option. */
 const NAMES = {
@@ -61,6 +66,7 @@ const NAMES = {
   'max-symbols': 'maxSymbols',
   'max-errors': 'maxErrors',
   'drain-timeout': 'drainTimeout',
+  procs: 'procs',
 } as const satisfies Record<string, keyof GatewayOptions>;
 
 /** For parseArgs. */
@@ -80,6 +86,8 @@ export function gatewayOptions(values: Record<string, unknown>): GatewayOptions 
     const text = values[name];
     if (typeof text === 'string') options[key] = parseCount(name, text);
   }
+  if (options.procs > MOST_PROCS)
+    throw new UsageError(`--procs: at most ${MOST_PROCS}, got ${options.procs}`);
   return options;
 }
 
@@ -97,6 +105,7 @@ export const gatewayUsage = `gopark gateway [options]    a market-data and order
   --max-symbols n           of the whole market                      (${defaultOptions.maxSymbols})
   --max-errors n            malformed lines before a connection ends (${defaultOptions.maxErrors})
   --drain-timeout ms        for the last bytes at shutdown           (${defaultOptions.drainTimeout})
+  --procs n                 threads that serve connections           (${defaultOptions.procs})
 
 ${journalUsage}
 

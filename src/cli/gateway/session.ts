@@ -2,15 +2,15 @@ import type { Connection } from '../../eventloop/index.ts';
 import { ClosedError, DeadlineExceededError, OpError } from '../../net/index.ts';
 import { spend } from '../../runtime/budget.ts';
 import { go, gosched } from '../../runtime/index.ts';
+import type { Place } from './admission.ts';
 import { encoded } from './encoded.ts';
-import type { Gateway } from './gateway.ts';
+import type { Hall } from './hall.ts';
 import type { Asker } from './journal/answering.ts';
 import { Answers } from './journal/answers.ts';
 import { splitLines } from './line-splitter.ts';
 import { lingeringClose } from './lingering-close.ts';
 import type { Topic } from './market.ts';
 import { Outbox } from './outbox.ts';
-import type { Place } from './places.ts';
 import { parseLine, type Request } from './protocol.ts';
 
 /** Replies are sent when they are this long, and a peer that does not take them is not read from. */
@@ -38,7 +38,7 @@ export class Session implements Asker {
   readonly place: Place;
   /** The tick at which the peer has been silent for too long; 0: never. */
   deadline: number;
-  readonly #gateway: Gateway;
+  readonly #gateway: Hall;
   #topics: Topic[] | null = null;
   #carry: Uint8Array | null = null;
   #outbox: Outbox | null = null;
@@ -51,7 +51,7 @@ export class Session implements Asker {
   #finishing = false;
   #over = false;
 
-  constructor(gateway: Gateway, conn: Connection, place: Place) {
+  constructor(gateway: Hall, conn: Connection, place: Place) {
     this.#gateway = gateway;
     this.conn = conn;
     this.place = place;
@@ -300,7 +300,7 @@ export class Session implements Asker {
       case 'ping':
         return 'PONG\n';
       case 'stats':
-        return `STATS ${Object.entries(counters)
+        return `STATS ${Object.entries(this.#gateway.stats())
           .map(([name, value]) => `${name}=${value}`)
           .join(' ')}\n`;
       case 'error':

@@ -1,6 +1,7 @@
 import { type Connection, EventLoop, type EventLoopOptions } from '../../eventloop/index.ts';
 import type { ConnHandler, Detached, Listener, StreamConn } from '../../net/index.ts';
 import { adopt, startServing } from '../../net/index.ts';
+import { sleep } from '../../runtime/index.ts';
 import type { Handed, Intake, ShedOrder } from '../messages.ts';
 import { HandedListener } from './handed-listener.ts';
 import { type OnLeave, Shedding } from './shedding.ts';
@@ -8,6 +9,8 @@ import { SheddingListener } from './shedding-listener.ts';
 
 const CALLBACKS = ['onPrepare', 'onConnect', 'onRequest', 'onDisconnect'] as const;
 const MOVING = ['onLeave', 'onArrive'] as const;
+/** Of callbacks only: a conn handler has the signal. */
+const ENDING = 'onShutdown';
 
 /** The handler's module at work in this P. */
 export interface Handling {
@@ -34,7 +37,7 @@ type Module = Record<string, unknown>;
 
 /** What the module exports decides in which model it serves. */
 export function handle(module: Module, ways: Ways): Handling {
-  for (const name of [...CALLBACKS, ...MOVING]) {
+  for (const name of [...CALLBACKS, ...MOVING, ENDING]) {
     if (module[name] !== undefined && typeof module[name] !== 'function') {
       throw new TypeError(`the handler module exports ${name}, but that is no function`);
     }
@@ -81,6 +84,7 @@ function byCallbacks(module: Module, { listener, handed, rest, send }: Ways): Ha
   );
   const { onPrepare, ...others } = callbacks as { onPrepare?: (conn: Connection) => void };
   const onArrive = module.onArrive as ((conn: Connection, state: unknown) => void) | undefined;
+  const onShutdown = module[ENDING] as (() => unknown) | undefined;
   /** What is just being adopted: set inside one call only. */
   let arriving: Handed | null = null;
   const prepare = (conn: Connection): void => {
@@ -121,6 +125,25 @@ function byCallbacks(module: Module, { listener, handed, rest, send }: Ways): Ha
       }
     },
     shed: (order) => shedding?.begin(order),
-    shutdown: (timeout) => loop.shutdown({ timeout }),
+    async shutdown(timeout) {
+      const end = performance.now() + timeout;
+      if (onShutdown !== undefined) {
+        if (handed === null) await listener.close();
+        await inTime(onShutdown(), timeout);
+      }
+      return loop.shutdown({ timeout: Math.max(0, end - performance.now()) });
+    },
   };
+}
+
+/** Waits for what the handler has to do at the end, as long as there is time. */
+async function inTime(done: unknown, timeout: number): Promise<void> {
+  if (timeout === Number.POSITIVE_INFINITY) {
+    await done;
+    return;
+  }
+  const enough = new AbortController();
+  const patience = sleep(timeout, { signal: enough.signal }).catch(() => {});
+  await Promise.race([done, patience]);
+  enough.abort();
 }

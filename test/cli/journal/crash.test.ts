@@ -1,15 +1,16 @@
 import assert from 'node:assert/strict';
 import { basename, join } from 'node:path';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { open } from 'gopark/os';
 import { scan } from '#dist/cli/gateway/journal/scan.js';
 import { rotatedFiles } from '#dist/os/rotation.js';
+import { needs } from '../../lib/needs.ts';
 import { directoryOf } from '../../os/lib.ts';
 import { GatewayProcess } from '../lib/gateway-process.ts';
 import { LineClient } from '../lib/line-client.ts';
 
 /** GOPARK_CRASH_ROUNDS=100 for a thorough run. */
-const ROUNDS = Number(process.env.GOPARK_CRASH_ROUNDS ?? 10);
+const ROUNDS = Number(process.env.GOPARK_CRASH_ROUNDS ?? 8);
 const CLIENTS = 6;
 const PIPELINED = 50;
 const SYNCS = ['batch', 'never', '3'];
@@ -51,9 +52,14 @@ async function kept(path: string): Promise<Promised> {
   return found;
 }
 
-test('kill -9 under load: every acknowledged order is in the journal', {
-  timeout: 600_000,
-}, async (t) => {
+for (const procs of [1, 2]) {
+  const options = procs > 1 ? { ...needs('leases'), timeout: 600_000 } : { timeout: 600_000 };
+  test(`kill -9 under load, ${procs} Ps: every acknowledged order is in the journal`, options, (t) =>
+    crash(t, procs),
+  );
+}
+
+async function crash(t: TestContext, procs: number): Promise<void> {
   const path = join(directoryOf(t), 'j');
   const promised: Promised = new Map();
   let torn = 0;
@@ -66,6 +72,8 @@ test('kill -9 under load: every acknowledged order is in the journal', {
       sync,
       '--journal-rotate',
       '60000',
+      '--procs',
+      String(procs),
     ]);
     let left = 1 + Math.floor(Math.random() * 3000);
     const onAck = () => {
@@ -94,4 +102,4 @@ test('kill -9 under load: every acknowledged order is in the journal', {
     `${ROUNDS} rounds, ${promised.size} orders acknowledged, ${files.length} rotations, ${torn} torn ends`,
   );
   assert.ok(promised.size > ROUNDS);
-});
+}

@@ -45,9 +45,9 @@ export class Answers {
     for (const part of parts) {
       if (typeof part !== 'string') {
         if (!part.fate.settled) break;
-        onOrder(part.fate.error);
-        replies +=
-          part.fate.error === null ? `ACK ${part.id} ${part.sequence}\n` : `REJ ${part.id} not journaled\n`;
+        const { error, sequence = part.sequence } = part.fate;
+        onOrder(error);
+        replies += error === null ? `ACK ${part.id} ${sequence}\n` : `REJ ${part.id} not journaled\n`;
         this.length -= part.id.length + 16;
       } else {
         replies += part;

@@ -6,6 +6,8 @@ export interface Fate {
   readonly settled: boolean;
   /** Why it is not in the journal; null: it is, to the degree that was promised. */
   readonly error: unknown;
+  /** The order's number, where that is known only with its fate. */
+  readonly sequence?: number;
 }
 
 /** Where orders are kept before they are acknowledged. */
