@@ -1,0 +1,3 @@
+import { journalSuite } from '../journal/suite.ts';
+
+journalSuite('async', 2);
