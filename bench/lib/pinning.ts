@@ -3,11 +3,12 @@ import { availableParallelism } from 'node:os';
 
 /**
  * Where a process is to run: the server has a core of its own, whatever loads it another. A server of several threads
- * that work has two cores, where the machine has them to spare.
+ * that work has two cores, where the machine has them to spare; what is not to be kept to
+ * any runs anywhere.
  */
-export type Side = 'server' | 'servers' | 'load';
+export type Side = 'server' | 'servers' | 'load' | 'anywhere';
 
-const cores: Record<Side, string> = {
+const cores: Record<Exclude<Side, 'anywhere'>, string> = {
   server: '0',
   servers: availableParallelism() >= 4 ? '0,2' : '0',
   load: '1',
@@ -22,7 +23,7 @@ export const pinned = works();
 
 /** `command`, on the core of its side where that can be had. */
 export function onCore(side: Side, command: readonly string[]): readonly string[] {
-  return pinned ? ['taskset', '-c', cores[side], ...command] : command;
+  return pinned && side !== 'anywhere' ? ['taskset', '-c', cores[side], ...command] : command;
 }
 
 /** One line for the head of a report. */

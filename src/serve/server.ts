@@ -129,10 +129,10 @@ export class Server {
       return proc.ready;
     };
     try {
-      // The first one may be the one to choose the port.
-      const address = await add(0);
-      if (intake !== 'handed') this.#address = address;
-      await Promise.all(Array.from({ length: procs - 1 }, (_, i) => add(i + 1)));
+      const first = add(0);
+      // It may be the one to choose the port.
+      if (intake !== 'handed') this.#address = await first;
+      await Promise.all([first, ...Array.from({ length: procs - 1 }, (_, i) => add(i + 1))]);
     } catch (error) {
       for (const { proc } of places) proc.stop();
       throw error;
