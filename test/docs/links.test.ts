@@ -36,3 +36,35 @@ test('docs/README.md has a line for every page', () => {
   );
   assert.deepEqual(missing, []);
 });
+
+/** Cells of a table's row; a bar in a code span has to be escaped, as everywhere in a table. */
+function cells(row: string): number {
+  return row
+    .trim()
+    .replace(/\\\|/g, '')
+    .replace(/^\||\|$/g, '')
+    .split('|').length;
+}
+
+test('every table is one: a head, a rule, and rows of as many cells', () => {
+  const wrong: string[] = [];
+  let count = 0;
+  for (const page of pages()) {
+    const lines = textOf(page)
+      .replace(/^ *(`{3,})[^\n]*\n[\s\S]*?^ *\1\s*$/gm, (block) => block.replace(/[^\n]/g, ''))
+      .split('\n');
+    for (let at = 0; at < lines.length; at += 1) {
+      if (!lines[at]!.startsWith('|')) continue;
+      count += 1;
+      const head = lines[at]!;
+      if (!/^\|(?: *:?-+:? *\|)+$/.test(lines[at + 1] ?? ''))
+        wrong.push(`${page}:${at + 1}: no rule below the head`);
+      for (; lines[at]?.startsWith('|'); at += 1) {
+        if (cells(lines[at]!) !== cells(head))
+          wrong.push(`${page}:${at + 1}: ${cells(lines[at]!)} cells, not ${cells(head)}`);
+      }
+    }
+  }
+  assert.deepEqual(wrong, []);
+  assert.ok(count > 50, `only ${count} tables were found`);
+});
