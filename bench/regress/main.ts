@@ -118,7 +118,7 @@ function row({ name }: Workload, { pairs, failure }: Costs): string[] {
   const interval = medianInterval(ratios);
   const [low, high] = interval ?? [0, Number.POSITIVE_INFINITY];
   const verdict =
-    interval === null ? 'too few rounds' : low > 1 ? 'SLOWER' : high < 1 ? 'faster' : 'the same';
+    interval === null ? 'too few rounds' : low > 1 ? 'SLOWER' : high < 1 ? 'faster' : 'not told apart';
   return [
     name,
     ...[0, 1].map((side) => median(pairs.map((pair) => pair[side]!)).toFixed(1)),

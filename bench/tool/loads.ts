@@ -23,7 +23,7 @@ export interface Found {
 }
 
 /** Of both, and long enough for V8 to have compiled what is hot. */
-const WARM_UP = 1;
+const WARM_UP = 0.6;
 
 export async function byGenerator(
   program: string,
@@ -50,7 +50,7 @@ export async function byGopark(
   const file = join(tmpdir(), `gopark-bench-${process.pid}.json`);
   const numbers = { connections, size, depth, ...(rate > 0 ? { rate } : {}) };
   const options = Object.entries(numbers).flatMap(([name, value]) => [`--${name}`, String(value)]);
-  const times = ['--duration', `${seconds * 1000}ms`, '--warm-up', `${WARM_UP}s`];
+  const times = ['--duration', `${seconds * 1000}ms`, '--warm-up', `${WARM_UP * 1000}ms`];
   const child = new Child('load', [
     ...[process.execPath, main, 'bench', `127.0.0.1:${port}`],
     ...[...options, ...times, '--quiet', '--json', file],

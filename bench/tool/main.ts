@@ -1,4 +1,5 @@
 // `npm run bench:tool`: `gopark bench` beside an independent load in C, on the same servers. `-- --only closed --servers c --rounds 10`
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { median, medianInterval } from '#dist/cli/bench/statistics.js';
 import { startOf } from '../echo/contenders.ts';
@@ -8,38 +9,50 @@ import { namesIn, numberIn, runMain } from '../lib/options.ts';
 import { machine, printTable } from '../lib/report.ts';
 import { byGenerator, byGopark, type Found, type Workload } from './loads.ts';
 
-const workloads: Record<string, Workload> = {
-  closed: { title: 'closed loop, 64 B x 100 connections', connections: 100, size: 64, depth: 1, rate: 0 },
+const hundred = { connections: 100, size: 64 } as const;
+const echo = ['c', 'gopark', 'node'];
+const workloads: Record<string, Workload & { readonly servers: readonly string[] }> = {
+  closed: { ...hundred, title: 'closed loop, 64 B x 100 connections', depth: 1, rate: 0, servers: echo },
   pipelined: {
+    ...hundred,
     title: 'closed loop, 16 x 64 B x 100 connections',
-    connections: 100,
-    size: 64,
     depth: 16,
     rate: 0,
+    servers: echo,
   },
-  'open-10k': {
-    title: 'open loop, 10,000 a second, 64 B x 100 connections',
-    connections: 100,
-    size: 64,
+  open: {
+    ...hundred,
+    title: 'open loop, 20,000 a second, 64 B x 100 connections',
     depth: 1000,
-    rate: 10_000,
+    rate: 20_000,
+    servers: echo,
   },
-  'open-40k': {
-    title: 'open loop, 40,000 a second, 64 B x 100 connections',
-    connections: 100,
-    size: 64,
+  known: {
+    ...hundred,
+    title: 'open loop, 4,000 a second, answers after 2 ms, one in 33 after 20 ms',
     depth: 1000,
-    rate: 40_000,
+    rate: 4000,
+    servers: ['delayed'],
   },
 };
-const servers = ['c', 'gopark', 'node'];
+
+/** Servers of the echo benchmark, and one whose latencies are known. */
+function startServer(name: string, workload: Workload): Child {
+  if (name === 'delayed') {
+    return new Child('server', [
+      process.execPath,
+      fileURLToPath(new URL('servers/delayed.js', import.meta.url)),
+    ]);
+  }
+  const { command, env } = startOf(name, { ...workload, title: '', mode: 'echo', buffer: 4096 });
+  return new Child('server', command, env);
+}
 const figures = ['rate', 'p50', 'p99', 'p999'] as const;
 
 /** Both loads in turns on one server: the medians, and the ratios within rounds. */
 async function compare(name: string, workload: Workload, rounds: number, seconds: number): Promise<string[]> {
   const generator = compile('tool/generator.c');
-  const { command, env } = startOf(name, { ...workload, title: '', mode: 'echo', buffer: 4096 });
-  const server = new Child('server', command, env);
+  const server = startServer(name, workload);
   const [ofC, ofGopark]: [Found[], Found[]] = [[], []];
   try {
     const port = await server.line();
@@ -84,7 +97,8 @@ await runMain(async () => {
   for (const name of namesIn(values.only, Object.keys(workloads), 'workload')) {
     console.log(`\n${workloads[name]!.title}\n`);
     const rows: string[][] = [];
-    for (const server of namesIn(values.servers, servers, 'server')) {
+    const all = workloads[name]!.servers;
+    for (const server of values.servers?.split(',').filter((one) => all.includes(one)) ?? all) {
       rows.push(await compare(server, workloads[name]!, rounds, seconds));
     }
     printTable(['server', 'answers/s', 'p50', 'p99', 'p99.9'], rows);
