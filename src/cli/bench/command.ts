@@ -6,7 +6,7 @@ import { UsageError } from '../gateway/usage.ts';
 import { duel } from './against.ts';
 import { compareFiles } from './compare-files.ts';
 import { type BenchOptions, benchArguments, benchOptions, benchUsage, described } from './options.ts';
-import { errorLines, printed } from './print.ts';
+import { doubts, errorLines, printed } from './print.ts';
 import type { Result } from './result.ts';
 import { harness, opened, resultOf, runWindow } from './run.ts';
 import { Screen } from './screen.ts';
@@ -74,6 +74,9 @@ async function both(options: BenchOptions, stop: AbortSignal, screen: Screen): P
   const { a, b, text } = await duel(options, stop, (name, progress) => screen.progress(progress, name));
   screen.end();
   console.log(text);
+  for (const [name, result] of Object.entries({ A: a, B: b })) {
+    for (const line of doubts(result)) console.log(`${name}: ${line}`);
+  }
   return [a, b];
 }
 
