@@ -16,7 +16,7 @@ import type { Addr } from './addr.ts';
 import type { CallOptions } from './conn.ts';
 import { instantIn, instantOf } from './deadlines.ts';
 import { ClosedError, OpError, operationError, UnsupportedError } from './errors.ts';
-import { checkInt } from './options.ts';
+import { checkInt, checkObject } from './options.ts';
 import type { ConnectedPacketConn, Datagram } from './packet-conn.ts';
 
 /** What a datagram socket was opened as. */
@@ -91,7 +91,10 @@ export abstract class DatagramConn<A extends Addr> implements ConnectedPacketCon
    */
   async receiveBatch(messages: Datagram<A>[], options?: CallOptions): Promise<number> {
     if (!Array.isArray(messages)) throw new ArgumentTypeError('messages', 'an array of datagrams', messages);
-    for (const { data } of messages) checkBytes(data);
+    for (let i = 0; i < messages.length; i++) {
+      checkObject(messages[i], `messages[${i}]`, 'a datagram');
+      checkBytes(messages[i]!.data);
+    }
     return this.#fd.receiveBatch(messages, options?.signal);
   }
 
@@ -138,6 +141,7 @@ export abstract class DatagramConn<A extends Addr> implements ConnectedPacketCon
     if (!Array.isArray(messages)) throw new ArgumentTypeError('messages', 'an array of datagrams', messages);
     const outgoing = new Array<Outgoing>(messages.length);
     for (let i = 0; i < messages.length; i++) {
+      checkObject(messages[i], `messages[${i}]`, 'a datagram');
       const { data, length, addr } = messages[i] as Datagram<A>;
       checkBytes(data);
       if (!Number.isInteger(length) || length < 0 || length > data.length) {

@@ -5,6 +5,7 @@ import { Dialer, type DialerOptions, resolverOf } from './dialer.ts';
 import type { TCPNetwork } from './listen.ts';
 import { isUDP, type UDPNetwork } from './listen-packet.ts';
 import { isUnix } from './listen-unix.ts';
+import { checkObject } from './options.ts';
 import type { TCPConn } from './tcp-conn.ts';
 import type { UDPConn } from './udp-conn.ts';
 import type { UnixConn, UnixNetwork } from './unix-conn.ts';
@@ -54,6 +55,7 @@ export async function dial(
   address: string,
   options?: DialOptions & DialPacketOptions,
 ): Promise<TCPConn | UnixConn | UDPConn | UnixgramConn> {
+  if (options !== undefined) checkObject(options, 'options');
   if (isUnix(network)) return dialUnix(network, address, options ?? {});
   if (isUDP(network)) return dialUDP(network, address, options ?? {}, resolverOf(options?.resolver));
   if (network === 'unixgram') return dialUnixgram(address, options ?? {});

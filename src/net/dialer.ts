@@ -12,7 +12,7 @@ import { dialNumeric } from './dial-numeric.ts';
 import { AddrError, DeadlineExceededError, DialError, listed, OpError } from './errors.ts';
 import { parsePort, splitHostPort } from './host-port.ts';
 import { checkNetwork, type TCPNetwork } from './listen.ts';
-import { type ConnSettings, checkTCPOptions, connSettings, type TCPOptions } from './options.ts';
+import { type ConnSettings, checkObject, checkTCPOptions, connSettings, type TCPOptions } from './options.ts';
 import { type Contest, Race, type Try } from './race.ts';
 import { defaultResolver, Resolver } from './resolver.ts';
 import { portOf } from './services.ts';
@@ -119,6 +119,7 @@ export class Dialer {
 
   /** @throws ArgumentRangeError, ArgumentTypeError, or AddrError for the local address. */
   constructor(options: DialerOptions = {}) {
+    checkObject(options, 'options');
     const { timeout = Number.POSITIVE_INFINITY, fallbackDelay = FALLBACK_DELAY } = options;
     if (typeof timeout !== 'number' || Number.isNaN(timeout)) {
       throw new ArgumentRangeError('timeout', 'milliseconds', timeout);
@@ -144,6 +145,7 @@ export class Dialer {
    */
   async dial(network: TCPNetwork, address: string, options: CallOptions = {}): Promise<TCPConn> {
     checkNetwork('dial', network);
+    checkObject(options, 'options');
     const { signal } = options;
     const { host, port: service } = splitHostPort(address);
     const to = { network, host: systemHost(network, host), port: portOf(network, service, address), address };

@@ -5,7 +5,7 @@ import type { Addr } from './addr.ts';
 import { bindAddress, NO_IPV6 } from './bind-address.ts';
 import { type OpDetails, OpError, operationError, UnsupportedError } from './errors.ts';
 import { splitHostPort } from './host-port.ts';
-import { checkInt } from './options.ts';
+import { checkInt, checkObject } from './options.ts';
 import { portOf } from './services.ts';
 import { UDPAddr } from './udp-addr.ts';
 import { UDPConn } from './udp-conn.ts';
@@ -80,6 +80,7 @@ export async function listenPacket(
   address: string,
   options: ListenPacketOptions = {},
 ): Promise<UDPConn | UnixgramConn> {
+  checkObject(options, 'options');
   if (isUDP(network)) return listenUDP(network, address, options);
   if (network === 'unixgram') return listenUnixgram(address, options);
   throw new OpError('ERR_UNKNOWN_NETWORK', `unknown network ${JSON.stringify(network)}`, {

@@ -10,6 +10,7 @@ import {
   applyOptions,
   type ConnSettings,
   checkInt,
+  checkObject,
   checkTCPOptions,
   connSettings,
   setOption,
@@ -89,6 +90,7 @@ export async function listen(
   address: string,
   options: ListenOptions & ListenUnixOptions = {},
 ): Promise<TCPListener | UnixListener> {
+  checkObject(options, 'options');
   if (isUnix(network)) return listenUnix(network, address, options);
   checkNetwork('listen', network);
   const { host, port: portText } = splitHostPort(address);

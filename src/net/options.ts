@@ -1,5 +1,5 @@
 import { checkCount } from '../io/arguments.ts';
-import { ArgumentRangeError } from '../io/index.ts';
+import { ArgumentRangeError, ArgumentTypeError } from '../io/index.ts';
 import {
   type Capability,
   EINVAL,
@@ -54,6 +54,11 @@ const MOST_INT = 2 ** 31 - 1;
 export function checkInt(value: number, name: string, minimum: number, most: number = MOST_INT): void {
   checkCount(value, name, minimum);
   if (value > most) throw new ArgumentRangeError(name, `a whole number up to ${most}`, value);
+}
+
+/** Of what plain JavaScript may pass for an object: `null`, above all. */
+export function checkObject(value: unknown, name: string, expected = 'an object'): void {
+  if (typeof value !== 'object' || value === null) throw new ArgumentTypeError(name, expected, value);
 }
 
 export const DEFAULT_CLOSE_TIMEOUT = 5000;

@@ -26,11 +26,11 @@ const left = Object.keys(process.env).filter((name) => name.startsWith('LISTEN_'
 const again = (await activated()).length;
 // What a child of ours has beyond 2 is what was not close-on-exec.
 const inherited = spawnSync('/bin/sh', ['-c', 'for n in 3 4 5; do [ -e /proc/self/fd/$n ] && readlink /proc/self/fd/$n; done; true'], { stdio: ['ignore', 'pipe', 'inherit'] });
-const sharedSockets = String(inherited.stdout).split('\\n').filter((line) => line.startsWith('socket:')).length;
+const shared = String(inherited.stdout).split('\\n').filter((line) => /^socket:|^\\/dev\\/null$/.test(line)).length;
 for (const { name, listener } of sockets) {
   listener?.serve(async (conn) => { await conn.write(new TextEncoder().encode('this is ' + name)); });
 }
-console.log(JSON.stringify({ told, left, again, sharedSockets }));
+console.log(JSON.stringify({ told, left, again, shared }));
 process.stdin.on('end', async () => { for (const { listener } of sockets) await listener?.close(); }).resume();
 `;
 
@@ -38,7 +38,7 @@ interface Told {
   told: { name: string; descriptor: number; kind: string | null; network?: string; addr: string }[];
   left: string[];
   again: number;
-  sharedSockets: number;
+  shared: number;
 }
 
 async function firstLine(child: ChildProcess): Promise<Told> {
@@ -97,13 +97,13 @@ describe('socket activation', { skip: posix ? false : 'descriptors are of POSIX'
     // The child has them now. Ours would accept, too; and Node removes the path that it has made.
     tcp!.close();
     closeSync(file);
-    const { told, left, again, sharedSockets } = await firstLine(child);
+    const { told, left, again, shared } = await firstLine(child);
     assert.deepEqual(told, [
       { name: 'web', descriptor: 3, kind: 'TCPListener', network: 'tcp', addr: `127.0.0.1:${port}` },
       { name: 'admin', descriptor: 4, kind: 'UnixListener', network: 'unix', addr: path },
       { name: 'file', descriptor: 5, kind: null, addr: 'undefined' },
     ]);
-    assert.deepEqual([left, again, sharedSockets], [[], 0, 0]);
+    assert.deepEqual([left, again, shared], [[], 0, 0]);
     for (let i = 0; i < 3; i++) {
       assert.equal(await greeting(await dial('tcp', `127.0.0.1:${port}`)), 'this is web');
     }

@@ -4,7 +4,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { ArgumentRangeError, ArgumentTypeError } from 'gopark/io';
-import { DeadlineExceededError, dial, inheritListener, listen, listenPacket } from 'gopark/net';
+import {
+  DeadlineExceededError,
+  Dialer,
+  dial,
+  inheritListener,
+  limitListener,
+  listen,
+  listenPacket,
+  readProxyHeader,
+} from 'gopark/net';
 import { needs } from '../lib/needs.ts';
 import { rejection } from '../lib/waiting.ts';
 
@@ -27,6 +36,28 @@ describe('arguments of net', () => {
         assert.ok((await rejection(call())) instanceof ArgumentTypeError);
       }
     }
+  });
+
+  test('what is null where an object belongs', async () => {
+    await using conn = await listenPacket('udp', '127.0.0.1:0');
+    const none = wrong(null);
+    for (const call of [
+      () => dial('tcp', '127.0.0.1:1', none),
+      () => dial('udp', '127.0.0.1:1', none),
+      () => listen('tcp', '127.0.0.1:0', none),
+      () => listenPacket('udp', '127.0.0.1:0', none),
+      () => new Dialer().dial('tcp', '127.0.0.1:1', none),
+      () => readProxyHeader(none, { trustedProxies: [] }),
+      () => readProxyHeader({ closeNow: () => assert.fail('closed') } as never, none),
+      () => conn.receiveBatch([none]),
+      () => conn.sendBatch([none]),
+    ]) {
+      const error = (await rejection(call())) as ArgumentTypeError;
+      assert.ok(error instanceof ArgumentTypeError, String(error));
+      assert.match(error.message, /^(options|conn|messages\[0\]) must be .*, but is null$/);
+    }
+    assert.throws(() => new Dialer(none), ArgumentTypeError);
+    assert.throws(() => limitListener(none, 1), ArgumentTypeError);
   });
 
   test('paths that are no strings', needs('unix', 'unixgram'), async () => {

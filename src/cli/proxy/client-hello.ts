@@ -14,6 +14,8 @@ const HANDSHAKE = 22;
 const CLIENT_HELLO = 1;
 const RECORD_HEADER = 5;
 const MESSAGE_HEADER = 4;
+/** Most are not longer. */
+const FIRST_SIZE = 2048;
 const SERVER_NAME = 0;
 const HOST_NAME = 0;
 /** Of a record that is not encrypted. */
@@ -98,30 +100,66 @@ function parseBody(body: Cursor): string | null {
 
 /**
  * Reads the ClientHello (RFC 8446, 4.1.2, in records as of 5.1) that a connection begins with, for the name of the
- * server in it (RFC 6066, 3). The message may come in any number of records. Looks at all of `bytes` anew each time,
- * at most LONGEST_HELLO of them.
+ * server in it (RFC 6066, 3). The message may come in any number of records, and these in any number of pieces: every
+ * byte is looked at once.
  */
-export function parseClientHello(bytes: Uint8Array): Hello {
-  // The message without the headers of its records.
-  const message = new Uint8Array(bytes.length);
-  let length = 0;
-  for (let at = 0; at < bytes.length; ) {
-    if (bytes[at] !== HANDSHAKE) return other('no TLS handshake');
-    if (at + 1 < bytes.length && bytes[at + 1] !== 3) return other('unknown version of TLS');
-    if (at + RECORD_HEADER > bytes.length) break;
-    const size = bytes[at + 3]! * 256 + bytes[at + 4]!;
-    if (size === 0 || size > LONGEST_RECORD) return other('a record of impossible length');
-    at += RECORD_HEADER;
-    const part = bytes.subarray(at, at + size);
-    message.set(part, length);
-    length += part.length;
-    at += size;
-    if (length > 0 && message[0] !== CLIENT_HELLO)
-      return other('the handshake does not begin with a ClientHello');
-    if (length < MESSAGE_HEADER) continue;
+export class ClientHelloReader {
+  readonly #header = new Uint8Array(RECORD_HEADER);
+  /** Bytes of the record's header that have come. */
+  #headed = 0;
+  /** Bytes of the record's body that have not. */
+  #left = 0;
+  /** The message without the headers of its records. */
+  #message = new Uint8Array(FIRST_SIZE);
+  #length = 0;
+  #total = 0;
+
+  /** What all bytes up to and including `p` say, at most LONGEST_HELLO of them. Not to be called after an answer. */
+  take(p: Uint8Array): Hello {
+    this.#total += p.length;
+    for (let at = 0; at < p.length; ) {
+      if (this.#left > 0) {
+        const part = p.subarray(at, at + this.#left);
+        at += part.length;
+        this.#left -= part.length;
+        if (this.#left === 0) this.#headed = 0;
+        const found = this.#append(part);
+        if (found !== MORE) return found;
+      } else {
+        this.#header[this.#headed++] = p[at++]!;
+        const objection = this.#objection();
+        if (objection !== null) return other(objection);
+        if (this.#headed === RECORD_HEADER) this.#left = this.#header[3]! * 256 + this.#header[4]!;
+      }
+    }
+    return this.#total < LONGEST_HELLO ? MORE : other('the ClientHello is too long');
+  }
+
+  /** What is wrong with as much of the record's header as there is. */
+  #objection(): string | null {
+    const header = this.#header;
+    if (header[0] !== HANDSHAKE) return 'no TLS handshake';
+    if (this.#headed > 1 && header[1] !== 3) return 'unknown version of TLS';
+    if (this.#headed < RECORD_HEADER) return null;
+    const size = header[3]! * 256 + header[4]!;
+    return size === 0 || size > LONGEST_RECORD ? 'a record of impossible length' : null;
+  }
+
+  #append(part: Uint8Array): Hello {
+    const length = this.#length + part.length;
+    if (length > this.#message.length) {
+      const larger = new Uint8Array(Math.max(length, 2 * this.#message.length));
+      larger.set(this.#message);
+      this.#message = larger;
+    }
+    const message = this.#message;
+    message.set(part, this.#length);
+    this.#length = length;
+    if (message[0] !== CLIENT_HELLO) return other('the handshake does not begin with a ClientHello');
+    if (length < MESSAGE_HEADER) return MORE;
     const end = MESSAGE_HEADER + message[1]! * 65_536 + message[2]! * 256 + message[3]!;
     if (end > LONGEST_HELLO) return other('the ClientHello is too long');
-    if (length < end) continue;
+    if (length < end) return MORE;
     try {
       return { kind: 'hello', serverName: parseBody(new Cursor(message, MESSAGE_HEADER, end)) };
     } catch (error) {
@@ -129,5 +167,9 @@ export function parseClientHello(bytes: Uint8Array): Hello {
       return other('the ClientHello is malformed');
     }
   }
-  return bytes.length < LONGEST_HELLO ? MORE : other('the ClientHello is too long');
+}
+
+/** The same for bytes that are all there. */
+export function parseClientHello(bytes: Uint8Array): Hello {
+  return new ClientHelloReader().take(bytes);
 }

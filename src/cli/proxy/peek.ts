@@ -1,5 +1,5 @@
 import type { StreamConn } from '../../net/index.ts';
-import { type Hello, LONGEST_HELLO, parseClientHello } from './client-hello.ts';
+import { ClientHelloReader, type Hello, LONGEST_HELLO } from './client-hello.ts';
 
 /** The first bytes of a connection: they have been read, and must go where the rest goes. */
 export interface Beginning {
@@ -17,23 +17,29 @@ const scratch = new Uint8Array(LONGEST_HELLO);
  */
 export async function peekClientHello(conn: StreamConn, timeout: number): Promise<Beginning> {
   conn.setReadTimeout(timeout);
-  let bytes: Uint8Array = new Uint8Array(0);
+  const reader = new ClientHelloReader();
+  let bytes = new Uint8Array(0);
+  let length = 0;
   for (;;) {
-    const n = conn.tryRead(scratch.subarray(0, LONGEST_HELLO - bytes.length));
+    const n = conn.tryRead(scratch.subarray(0, LONGEST_HELLO - length));
     if (n === undefined) {
       await conn.waitReadable();
       continue;
     }
-    if (n !== null) {
-      const longer = new Uint8Array(bytes.length + n);
-      longer.set(bytes);
-      longer.set(scratch.subarray(0, n), bytes.length);
-      bytes = longer;
+    const piece = scratch.subarray(0, n ?? 0);
+    if (length + piece.length > bytes.length) {
+      // Twice as much at least: who sends byte by byte is not copied for each of them.
+      const larger = new Uint8Array(
+        length === 0 ? piece.length : Math.max(length + piece.length, 2 * length),
+      );
+      larger.set(bytes.subarray(0, length));
+      bytes = larger;
     }
-    const hello = parseClientHello(bytes);
-    if (hello.kind !== 'more' || n === null) {
-      conn.setReadTimeout(null);
-      return { bytes, hello: hello.kind === 'more' ? { kind: 'other', reason: 'it ended early' } : hello };
-    }
+    bytes.set(piece, length);
+    length += piece.length;
+    const hello = n === null ? null : reader.take(piece);
+    if (hello?.kind === 'more') continue;
+    conn.setReadTimeout(null);
+    return { bytes: bytes.subarray(0, length), hello: hello ?? { kind: 'other', reason: 'it ended early' } };
   }
 }

@@ -2,6 +2,7 @@ import { BlockList, isIP, isIPv6 } from 'node:net';
 import { ArgumentRangeError, ArgumentTypeError } from '../../io/index.ts';
 import { type Addr, TCPAddr } from '../addr.ts';
 import type { CallOptions, Conn } from '../conn.ts';
+import { checkObject } from '../options.ts';
 import {
   FIXED,
   headerLength,
@@ -108,6 +109,8 @@ async function readHeader(conn: Conn, options: CallOptions): Promise<ProxyHeader
  * ```
  */
 export async function readProxyHeader(conn: Conn, options: ProxyHeaderOptions): Promise<ProxyHeader> {
+  checkObject(conn, 'conn', 'a connection');
+  checkObject(options, 'options');
   const { trustedProxies, timeout = HEADER_TIMEOUT, signal } = options;
   const trusted = trustedList(trustedProxies);
   if (typeof timeout !== 'number' || Number.isNaN(timeout)) {

@@ -4,7 +4,12 @@ import { createServer } from 'node:net';
 import { before, describe, test } from 'node:test';
 import { connect as tlsConnect } from 'node:tls';
 import fc from 'fast-check';
-import { LONGEST_HELLO, parseClientHello } from '#dist/cli/proxy/client-hello.js';
+import {
+  ClientHelloReader,
+  type Hello,
+  LONGEST_HELLO,
+  parseClientHello,
+} from '#dist/cli/proxy/client-hello.js';
 import { Pool } from '#dist/cli/proxy/pool.js';
 import { Routes } from '#dist/cli/proxy/routes.js';
 
@@ -60,6 +65,31 @@ describe('ClientHello', () => {
       assert.deepEqual(parseClientHello(records), { kind: 'hello', serverName: 'db.example.com' }, `${size}`);
       assert.deepEqual(parseClientHello(records.subarray(0, -1)), { kind: 'more' });
     }
+  });
+
+  test('pieces say what the whole says', () => {
+    const flip = fc.tuple(fc.nat({ max: hello.length - 1 }), fc.integer({ min: 0, max: 255 }));
+    const sizes = fc.array(fc.integer({ min: 1, max: 200 }), { minLength: 1, maxLength: 5 });
+    fc.assert(
+      fc.property(
+        fc.array(flip, { maxLength: 2 }),
+        sizes,
+        fc.integer({ min: 1, max: 600 }),
+        (flips, all, size) => {
+          const copy = inRecords(hello, size);
+          for (const [at, value] of flips) copy[at] = value;
+          const reader = new ClientHelloReader();
+          let found: Hello = { kind: 'more' };
+          for (let at = 0, i = 0; at < copy.length && found.kind === 'more'; i++) {
+            const piece = copy.subarray(at, at + all[i % all.length]!);
+            found = reader.take(piece);
+            at += piece.length;
+          }
+          assert.deepEqual(found, parseClientHello(copy));
+        },
+      ),
+      { numRuns: 500 },
+    );
   });
 
   test('other protocols are known by their first bytes', () => {
