@@ -8,6 +8,7 @@ import { compile } from '../lib/compile.ts';
 import { namesIn, numberIn, runMain } from '../lib/options.ts';
 import { machine, printTable } from '../lib/report.ts';
 import { byGenerator, byGopark, type Found, type Workload } from './loads.ts';
+import { Quiet } from './quiet.ts';
 
 const hundred = { connections: 100, size: 64 } as const;
 const echo = ['c', 'gopark', 'node'];
@@ -49,19 +50,31 @@ function startServer(name: string, workload: Workload): Child {
 }
 const figures = ['rate', 'p50', 'p99', 'p999'] as const;
 
+interface Options {
+  readonly rounds: number;
+  readonly seconds: number;
+  readonly quiet: Quiet;
+}
+
 /** Both loads in turns on one server: the medians, and the ratios within rounds. */
-async function compare(name: string, workload: Workload, rounds: number, seconds: number): Promise<string[]> {
+async function compare(
+  name: string,
+  workload: Workload,
+  { rounds, seconds, quiet }: Options,
+): Promise<string[]> {
   const generator = compile('tool/generator.c');
   const server = startServer(name, workload);
   const [ofC, ofGopark]: [Found[], Found[]] = [[], []];
   try {
     const port = await server.line();
     for (let round = 0; round < rounds; round++) {
-      const runs = [
-        async () => ofC.push(await byGenerator(generator, port, workload, seconds)),
-        async () => ofGopark.push(await byGopark(port, workload, seconds)),
-      ];
-      for (const run of round % 2 === 0 ? runs : runs.toReversed()) await run();
+      const byC = async () => {
+        ofC.push(await quiet.run(server.pid, () => byGenerator(generator, port, workload, seconds)));
+      };
+      const byOurs = async () => {
+        ofGopark.push(await quiet.run(server.pid, () => byGopark(port, workload, seconds)));
+      };
+      for (const run of round % 2 === 0 ? [byC, byOurs] : [byOurs, byC]) await run();
     }
   } finally {
     await server.stop();
@@ -84,12 +97,15 @@ await runMain(async () => {
     options: {
       rounds: { type: 'string', default: '8' },
       seconds: { type: 'string', default: '1' },
+      /** Seconds that waiting for a quiet machine may take in all. */
+      patience: { type: 'string', default: '60' },
       only: { type: 'string' },
       servers: { type: 'string' },
     },
   });
   const rounds = numberIn(values.rounds, 'rounds');
   const seconds = numberIn(values.seconds, 'seconds');
+  const quiet = new Quiet(numberIn(values.patience, 'patience'));
   console.log(machine());
   console.log(
     `medians of ${rounds} rounds of ${seconds} s each: C / gopark bench: ratio within a round (its 95 % interval); times in us`,
@@ -99,8 +115,9 @@ await runMain(async () => {
     const rows: string[][] = [];
     const all = workloads[name]!.servers;
     for (const server of values.servers?.split(',').filter((one) => all.includes(one)) ?? all) {
-      rows.push(await compare(server, workloads[name]!, rounds, seconds));
+      rows.push(await compare(server, workloads[name]!, { rounds, seconds, quiet }));
     }
     printTable(['server', 'answers/s', 'p50', 'p99', 'p99.9'], rows);
   }
+  if (quiet.noisy > 0) console.log(`\n${quiet.noisy} runs were not alone on their cores`);
 });
