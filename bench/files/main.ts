@@ -1,5 +1,6 @@
 // `npm run bench:files`: many log files, each read by a goroutine of its own, beside fs.promises with the same bound.
-// With --send MEBIBYTES: one file to a connection. With --pipe MEBIBYTES: stdin to a connection, and back.
+// With --send MEBIBYTES: one file to a connection. With --pipe MEBIBYTES: stdin to a connection, and back. With --engines:
+// threads beside the ring (--cold: from the disk). With --commits RATE: the same two under an AsyncWriter.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +9,7 @@ import { filePoolStats } from 'gopark/os';
 import { numberIn, runMain } from '../lib/options.ts';
 import { machine, median, printTable } from '../lib/report.ts';
 import { contenders } from './contenders.ts';
+import { benchCommits, benchEngines } from './engines.ts';
 import { benchPipe } from './pipe.ts';
 import { benchSend } from './send.ts';
 
@@ -42,6 +44,10 @@ await runMain(async () => {
       size: { type: 'string', default: '65536' },
       send: { type: 'string' },
       pipe: { type: 'string' },
+      engines: { type: 'boolean', default: false },
+      cold: { type: 'boolean', default: false },
+      commits: { type: 'string' },
+      seconds: { type: 'string', default: '2' },
       rounds: { type: 'string', default: '7' },
     },
   });
@@ -59,7 +65,17 @@ await runMain(async () => {
       await benchPipe(numberIn(values.pipe, 'pipe'), numberIn(values.rounds, 'rounds'));
       return;
     }
+    if (values.commits !== undefined) {
+      const seconds = numberIn(values.seconds, 'seconds');
+      const rounds = numberIn(values.rounds, 'rounds');
+      await benchCommits(directory, numberIn(values.commits, 'commits'), seconds, rounds);
+      return;
+    }
     const paths = makeFiles(directory, count, size);
+    if (values.engines) {
+      await benchEngines(paths, numberIn(values.rounds, 'rounds'), values.cold);
+      return;
+    }
     console.log(
       `${machine('one process, not pinned')}\n${count} files of ${size} bytes, in the kernel's memory; ${bound} operations at a time\n`,
     );

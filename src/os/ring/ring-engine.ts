@@ -16,10 +16,12 @@ import {
   Q_OFFSET_HIGH,
   Q_OP_FLAGS,
   SQE_ASYNC,
+  SQE_CQE_SKIP_SUCCESS,
   SQE_IO_LINK,
 } from '../../poll/drivers/uring/abi.ts';
 import { highWord, type Ring, type RingUser } from '../../poll/drivers/uring/ring.ts';
 import { EAGAIN, ECANCELED, EINPROGRESS, EINTR } from '../../poll/errno.ts';
+import { beginSlice } from '../../runtime/budget.ts';
 import type { Done, DurableWrite, FileEngine } from '../file-engine.ts';
 import { systemError } from '../system-error.ts';
 import { threadEngine } from '../thread-engine.ts';
@@ -98,6 +100,11 @@ export class RingEngine implements FileEngine, RingUser {
   }
 
   // RingUser
+
+  /** The goroutines that are resumed now have a slice of their own. */
+  batch(): void {
+    beginSlice();
+  }
 
   completed(id: number, _generation: number, result: number): void {
     const finish = this.#finish[id]!;
@@ -189,23 +196,23 @@ export class RingEngine implements FileEngine, RingUser {
   ): void {
     const slot = this.#take();
     const length = this.#putBytes(slot, buffers);
-    let written: number | null = null;
-    let synced: number | null = null;
-    const finish = () => {
-      if (written === null || synced === null) return;
+    const finish = (written: number, synced: number) => {
+      this.#finish[slot] = null;
+      this.#finish[MOST_IN_FLIGHT + slot] = null;
       this.#giveBack(slot);
       durableWrite(written, synced, done);
     };
-    this.#finish[slot] = (result) => {
-      written = result;
-      finish();
-    };
-    this.#finish[MOST_IN_FLIGHT + slot] = (result) => {
-      synced = result;
-      finish();
-    };
+    // Told is one of the two: of the write that was not all of it, or of the sync behind one that was.
+    this.#finish[slot] = (written) => finish(written, -ECANCELED);
+    this.#finish[MOST_IN_FLIGHT + slot] = (synced) => finish(length, synced);
     const ring = this.#ring;
-    const at = ring.next(OP_WRITE | (SQE_IO_LINK << FLAGS_SHIFT), fd, this.#tag, slot, 0);
+    const at = ring.next(
+      OP_WRITE | ((SQE_IO_LINK | SQE_CQE_SKIP_SUCCESS) << FLAGS_SHIFT),
+      fd,
+      this.#tag,
+      slot,
+      0,
+    );
     this.#point(at, slot, 0, length);
     this.#offset(at, position);
     const sync = ring.next(OP_FSYNC, fd, this.#tag, MOST_IN_FLIGHT + slot, 0);
