@@ -1,7 +1,19 @@
 import { isIPv4 } from 'node:net';
 import { joinHostPort } from './host-port.ts';
 
-/** The address of one end of a connection, or of a listener. `toString` gives what `dial` takes. */
+/**
+ * The address of one end of a connection, or of a listener. `toString` gives what `dial` takes.
+ *
+ * @example
+ * ```ts
+ * import { type Addr, dial, listen } from 'gopark/net';
+ *
+ * const listener = await listen('tcp', '127.0.0.1:0');
+ * const addr: Addr = listener.addr;
+ * await using conn = await dial('tcp', String(addr));
+ * console.log(addr.network, String(conn.remoteAddr));
+ * ```
+ */
 export interface Addr {
   /** 'tcp' and so on. */
   readonly network: string;

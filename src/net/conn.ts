@@ -1,7 +1,18 @@
 import type { Closer, Reader, Writer } from '../io/index.ts';
 import type { Addr } from './addr.ts';
 
-/** What every call that may wait takes. */
+/**
+ * What every call that may wait takes.
+ *
+ * @example
+ * ```ts
+ * import { type CallOptions, dial } from 'gopark/net';
+ *
+ * const options: CallOptions = { signal: AbortSignal.timeout(1000) };
+ * await using conn = await dial('tcp', 'example.com:80', options);
+ * await conn.read(new Uint8Array(512), options);
+ * ```
+ */
 export interface CallOptions {
   /** Ends the call early: it rejects with the signal's reason. */
   signal?: AbortSignal;
@@ -17,6 +28,21 @@ export interface CallOptions {
  * moved; no byte is lost, and the connection stays usable. It is not an idle timer: set it anew for each request.
  * `null` clears it. An instant that has passed fails calls even when they would not have had to wait. Setting one
  * affects calls that wait already.
+ *
+ * @example
+ * ```ts
+ * import { type Conn, pipe } from 'gopark/net';
+ *
+ * // Whatever it comes by: TCP, a Unix socket, memory.
+ * async function greet(conn: Conn): Promise<void> {
+ *   conn.setTimeout(5000);
+ *   await conn.write(new TextEncoder().encode('hello\n'));
+ *   await conn.close();
+ * }
+ *
+ * const [ours, theirs] = pipe();
+ * await Promise.all([greet(ours), theirs.read(new Uint8Array(16))]);
+ * ```
  */
 export interface Conn extends Reader, Writer, Closer, AsyncDisposable {
   /** As Reader says. Half close by the peer is the end of the stream, not a closed connection. */

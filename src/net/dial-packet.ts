@@ -15,7 +15,17 @@ import type { UDPConn } from './udp-conn.ts';
 import { UnixAddr } from './unix-addr.ts';
 import type { UnixgramConn } from './unixgram-conn.ts';
 
-/** Options of `dial` for datagram sockets. */
+/**
+ * Options of `dial` for datagram sockets.
+ *
+ * @example
+ * ```ts
+ * import { type DialPacketOptions, dial } from 'gopark/net';
+ *
+ * const options: DialPacketOptions = { localAddress: '127.0.0.1:0', readBuffer: 1 << 20 };
+ * await using conn = await dial('udp', '127.0.0.1:9000', options);
+ * ```
+ */
 export interface DialPacketOptions extends PacketOptions, CallOptions {
   /** How long looking a name up may take, in milliseconds. */
   timeout?: number;

@@ -9,7 +9,17 @@ import { OwnPath } from './own-path.ts';
 import { UnixAddr } from './unix-addr.ts';
 import { UnixConn, type UnixNetwork } from './unix-conn.ts';
 
-/** Options of `dial` for Unix sockets. */
+/**
+ * Options of `dial` for Unix sockets.
+ *
+ * @example
+ * ```ts
+ * import { type DialUnixOptions, dial } from 'gopark/net';
+ *
+ * const options: DialUnixOptions = { timeout: 1000, localAddress: '/run/user/1000/me.sock' };
+ * await using conn = await dial('unix', '/run/service.sock', options);
+ * ```
+ */
 export interface DialUnixOptions extends StreamOptions, CallOptions {
   /** In milliseconds. The kernel answers at once, so only one that has expired already makes a difference. */
   timeout?: number;

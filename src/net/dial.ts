@@ -11,7 +11,17 @@ import type { UDPConn } from './udp-conn.ts';
 import type { UnixConn, UnixNetwork } from './unix-conn.ts';
 import type { UnixgramConn } from './unixgram-conn.ts';
 
-/** Options of `dial`. */
+/**
+ * Options of `dial`.
+ *
+ * @example
+ * ```ts
+ * import { type DialOptions, dial } from 'gopark/net';
+ *
+ * const options: DialOptions = { timeout: 3000, keepAlive: { idle: 60 }, userTimeout: 20_000 };
+ * await using conn = await dial('tcp', 'example.com:80', options);
+ * ```
+ */
 export interface DialOptions extends DialerOptions, CallOptions {}
 
 /** For those who want nothing special. */

@@ -18,7 +18,17 @@ import { defaultResolver, Resolver } from './resolver.ts';
 import { portOf } from './services.ts';
 import type { TCPConn } from './tcp-conn.ts';
 
-/** Options of a Dialer. */
+/**
+ * Options of a Dialer.
+ *
+ * @example
+ * ```ts
+ * import { Dialer, type DialerOptions } from 'gopark/net';
+ *
+ * const options: DialerOptions = { timeout: 3000, fallbackDelay: 100, resolver: 'c-ares' };
+ * await using conn = await new Dialer(options).dial('tcp', 'example.com:https');
+ * ```
+ */
 export interface DialerOptions extends TCPOptions {
   /** How long a whole dial may take, in milliseconds, name lookup included. Default: as long as the system tries. */
   timeout?: number;

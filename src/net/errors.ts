@@ -105,7 +105,19 @@ export class DeadlineExceededError extends OpError {
   }
 }
 
-/** The connection or listener was closed by this side. Go: `net.ErrClosed`. */
+/**
+ * The connection or listener was closed by this side. Go: `net.ErrClosed`.
+ *
+ * @example
+ * ```ts
+ * import { go } from 'gopark';
+ * import { ClosedError, listen } from 'gopark/net';
+ *
+ * const listener = await listen('tcp', '127.0.0.1:0');
+ * go(() => listener.close());
+ * await listener.accept().catch((error) => console.log(error instanceof ClosedError));
+ * ```
+ */
 export class ClosedError extends OpError {
   constructor(details: OpDetails) {
     super('ERR_CLOSED', 'use of closed network connection', details);
@@ -132,7 +144,22 @@ export class DetachedError extends OpError {
   }
 }
 
-/** The running driver lacks a feature. */
+/**
+ * The running driver lacks a feature.
+ *
+ * @example
+ * ```ts
+ * import { dial, UnsupportedError } from 'gopark/net';
+ *
+ * await using conn = await dial('tcp', 'example.com:80');
+ * try {
+ *   console.log(conn.info().rtt);
+ * } catch (error) {
+ *   if (!(error instanceof UnsupportedError)) throw error;
+ *   console.log(`${error.driver} lacks ${error.feature}`);
+ * }
+ * ```
+ */
 export class UnsupportedError extends IOError {
   readonly driver: string;
   readonly feature: string;
@@ -144,7 +171,20 @@ export class UnsupportedError extends IOError {
   }
 }
 
-/** A text that should be an address and is none. */
+/**
+ * A text that should be an address and is none.
+ *
+ * @example
+ * ```ts
+ * import { AddrError, splitHostPort } from 'gopark/net';
+ *
+ * try {
+ *   splitHostPort('example.com');
+ * } catch (error) {
+ *   if (error instanceof AddrError) console.log(error.message);
+ * }
+ * ```
+ */
 export class AddrError extends IOError {
   readonly addr: string;
 

@@ -70,7 +70,17 @@ async function listening<L extends TCPListener | UnixListener>(
   }
 }
 
-/** A socket that the service manager has handed over. */
+/**
+ * A socket that the service manager has handed over.
+ *
+ * @example
+ * ```ts
+ * import { type ActivatedSocket, activated } from 'gopark/net';
+ *
+ * const sockets: ActivatedSocket[] = await activated();
+ * for (const { name, listener } of sockets) console.log(name, listener?.addr);
+ * ```
+ */
 export interface ActivatedSocket {
   /** As the service manager calls it: `FileDescriptorName=` of systemd, 'unknown' where it says nothing. */
   readonly name: string;

@@ -12,9 +12,31 @@ import { UDPConn } from './udp-conn.ts';
 import { UnixAddr } from './unix-addr.ts';
 import { UnixgramConn } from './unixgram-conn.ts';
 
+/**
+ * UDP over either family of addresses, or over one.
+ *
+ * @example
+ * ```ts
+ * import { listenPacket, type UDPNetwork } from 'gopark/net';
+ *
+ * const network: UDPNetwork = 'udp4';
+ * await using conn = await listenPacket(network, ':9000');
+ * ```
+ */
 export type UDPNetwork = 'udp' | 'udp4' | 'udp6';
 
-/** Options of every datagram socket. */
+/**
+ * Options of every datagram socket.
+ *
+ * @example
+ * ```ts
+ * import { dial, listenPacket, type PacketOptions } from 'gopark/net';
+ *
+ * const options: PacketOptions = { readBuffer: 1 << 20, writeBuffer: 1 << 20 };
+ * await using server = await listenPacket('udp', '127.0.0.1:9000', options);
+ * await using client = await dial('udp', '127.0.0.1:9000', options);
+ * ```
+ */
 export interface PacketOptions {
   /** Bytes of the kernel's receive buffer; it may take another size. Default: the system's. */
   readBuffer?: number;
@@ -22,7 +44,17 @@ export interface PacketOptions {
   writeBuffer?: number;
 }
 
-/** Options of `listenPacket`. */
+/**
+ * Options of `listenPacket`.
+ *
+ * @example
+ * ```ts
+ * import { type ListenPacketOptions, listenPacket } from 'gopark/net';
+ *
+ * const options: ListenPacketOptions = { reuseAddress: true, readBuffer: 4 << 20 };
+ * await using conn = await listenPacket('udp4', ':5353', options);
+ * ```
+ */
 export interface ListenPacketOptions extends PacketOptions {
   /** UDP: other sockets that have this on, too, may have the same address: what members of a group need. Default false. */
   reuseAddress?: boolean;

@@ -7,7 +7,17 @@ import { UnixAddr } from './unix-addr.ts';
 import type { UnixNetwork } from './unix-conn.ts';
 import { UnixListener } from './unix-listener.ts';
 
-/** Options of `listen` for Unix sockets; those of StreamOptions are for the connections it accepts. */
+/**
+ * Options of `listen` for Unix sockets; those of StreamOptions are for the connections it accepts.
+ *
+ * @example
+ * ```ts
+ * import { type ListenUnixOptions, listen } from 'gopark/net';
+ *
+ * const options: ListenUnixOptions = { mode: 0o660, unlinkOnClose: true };
+ * await using listener = await listen('unix', '/run/service.sock', options);
+ * ```
+ */
 export interface ListenUnixOptions extends StreamOptions {
   /** How many connections may wait to be accepted. Default: as many as the system allows (somaxconn). */
   backlog?: number;

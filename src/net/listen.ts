@@ -21,7 +21,17 @@ import { TCPListener } from './tcp-listener.ts';
 import type { UnixNetwork } from './unix-conn.ts';
 import type { UnixListener } from './unix-listener.ts';
 
-/** Options of `listen`; those of TCPOptions are for the connections it accepts. */
+/**
+ * Options of `listen`; those of TCPOptions are for the connections it accepts.
+ *
+ * @example
+ * ```ts
+ * import { type ListenOptions, listen } from 'gopark/net';
+ *
+ * const options: ListenOptions = { backlog: 1024, reusePort: true, coalesce: false };
+ * await using listener = await listen('tcp', ':9000', options);
+ * ```
+ */
 export interface ListenOptions extends TCPOptions {
   /** How many connections may wait to be accepted. Default: as many as the system allows (somaxconn). */
   backlog?: number;
@@ -49,6 +59,17 @@ export interface ListenOptions extends TCPOptions {
 const FAST_OPEN_QUEUE = 256;
 const BUFFERS = ['readBuffer', 'writeBuffer'] as const;
 
+/**
+ * TCP over either family of addresses, or over one.
+ *
+ * @example
+ * ```ts
+ * import { listen, type TCPNetwork } from 'gopark/net';
+ *
+ * const network: TCPNetwork = 'tcp4';
+ * await using listener = await listen(network, ':9000');
+ * ```
+ */
 export type TCPNetwork = 'tcp' | 'tcp4' | 'tcp6';
 
 export function checkNetwork(op: string, network: string): void {

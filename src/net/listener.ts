@@ -8,6 +8,15 @@ import type { CallOptions, Conn } from './conn.ts';
  * `for await` over it accepts until it is closed here: then the loop ends quietly. A lack of descriptors or memory
  * does not end the loop, or `serve`: they wait a little (5 ms, doubling to 1 s) and go on. Leaving the loop does not
  * close the listener.
+ *
+ * @example
+ * ```ts
+ * import { type Listener, listen, type TCPConn } from 'gopark/net';
+ *
+ * const listener: Listener<TCPConn> = await listen('tcp', '127.0.0.1:0');
+ * process.once('SIGTERM', () => listener.close());
+ * for await (const conn of listener) await conn.close();
+ * ```
  */
 export interface Listener<C extends Conn = Conn> extends AsyncIterable<C>, Closer, AsyncDisposable {
   /** The next connection. Rejects with ClosedError once the listener is closed, with OpError otherwise. */

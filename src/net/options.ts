@@ -10,7 +10,17 @@ import {
 } from '../poll/index.ts';
 import { UnsupportedError } from './errors.ts';
 
-/** Keep-alive probes, in seconds. Go's defaults: after 15, every 15, 9 times. */
+/**
+ * Keep-alive probes, in seconds. Go's defaults: after 15, every 15, 9 times.
+ *
+ * @example
+ * ```ts
+ * import { dial, type KeepAlive } from 'gopark/net';
+ *
+ * const keepAlive: KeepAlive = { idle: 60, interval: 10, count: 3 };
+ * await using conn = await dial('tcp', 'example.com:80', { keepAlive });
+ * ```
+ */
 export interface KeepAlive {
   /** Idle time before the first probe. */
   idle?: number;
@@ -18,7 +28,17 @@ export interface KeepAlive {
   count?: number;
 }
 
-/** Options of every stream connection, dialled or accepted. */
+/**
+ * Options of every stream connection, dialled or accepted.
+ *
+ * @example
+ * ```ts
+ * import { dial, type StreamOptions } from 'gopark/net';
+ *
+ * const strict: StreamOptions = { coalesce: false, closeTimeout: 1000 };
+ * await using conn = await dial('unix', '/run/service.sock', strict);
+ * ```
+ */
 export interface StreamOptions {
   /**
    * Let small writes of one turn of the event loop leave together. Default true: a write settles when the
@@ -29,7 +49,17 @@ export interface StreamOptions {
   closeTimeout?: number;
 }
 
-/** Options of TCP connections, dialled or accepted. */
+/**
+ * Options of TCP connections, dialled or accepted.
+ *
+ * @example
+ * ```ts
+ * import { listen, type TCPOptions } from 'gopark/net';
+ *
+ * const options: TCPOptions = { keepAlive: { idle: 300 }, userTimeout: 20_000, dscp: 8 };
+ * await using listener = await listen('tcp', ':9000', options);
+ * ```
+ */
 export interface TCPOptions extends StreamOptions {
   /** Probes that find out whether the peer still lives; `false` for none. Default: on, with Go's times. */
   keepAlive?: boolean | KeepAlive;

@@ -5,6 +5,16 @@ import type { CallOptions, Conn } from './conn.ts';
 /**
  * A datagram in a batch. The object and its buffer are the caller's: lent to a call until its promise settles, and
  * meant to be used again and again.
+ *
+ * @example
+ * ```ts
+ * import { type Datagram, listenPacket, type UDPAddr } from 'gopark/net';
+ *
+ * const messages = Array.from({ length: 32 }, (): Datagram<UDPAddr> => ({ data: new Uint8Array(1500), length: 0, addr: null }));
+ * const conn = await listenPacket('udp', ':8125');
+ * const n = await conn.receiveBatch(messages);
+ * for (const { data, length, addr } of messages.slice(0, n)) console.log(String(addr), data.subarray(0, length));
+ * ```
  */
 export interface Datagram<A extends Addr = Addr> {
   /** The buffer: what is sent is its beginning, what is received goes there. */
@@ -26,6 +36,20 @@ export interface Datagram<A extends Addr = Addr> {
  *
  * A datagram that is longer than the buffer is cut, silently, as in Go: `receiveBatch` tells by `truncated`. Buffers of
  * 65,535 bytes see every UDP datagram whole.
+ *
+ * @example
+ * ```ts
+ * import { listenPacket, type PacketConn } from 'gopark/net';
+ *
+ * async function echo(conn: PacketConn): Promise<void> {
+ *   const p = new Uint8Array(65_535);
+ *   for (;;) {
+ *     const [n, from] = await conn.receive(p);
+ *     if (from !== null) await conn.send(p.subarray(0, n), from);
+ *   }
+ * }
+ * await echo(await listenPacket('udp', ':9000'));
+ * ```
  */
 export interface PacketConn<A extends Addr = Addr> extends Closer, AsyncDisposable {
   /**
@@ -66,6 +90,16 @@ export interface PacketConn<A extends Addr = Addr> extends Closer, AsyncDisposab
 /**
  * A connected one sends to its peer alone, and receives from nobody else. `read` resolves with 0 for an empty datagram,
  * and never with null: datagrams have no end.
+ *
+ * @example
+ * ```ts
+ * import { type ConnectedPacketConn, dial } from 'gopark/net';
+ *
+ * const conn: ConnectedPacketConn = await dial('udp', '127.0.0.1:9000');
+ * conn.setReadTimeout(500);
+ * await conn.write(new TextEncoder().encode('ping'));
+ * console.log(await conn.read(new Uint8Array(1500)));
+ * ```
  */
 export interface ConnectedPacketConn<A extends Addr = Addr> extends Conn, PacketConn<A> {
   readonly localAddr: A;

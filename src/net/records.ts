@@ -1,11 +1,31 @@
-/** A mail exchanger of a domain. Go: `net.MX`. */
+/**
+ * A mail exchanger of a domain. Go: `net.MX`.
+ *
+ * @example
+ * ```ts
+ * import { lookupMX, type MX } from 'gopark/net';
+ *
+ * const [first]: MX[] = await lookupMX('example.com');
+ * console.log(first?.host, first?.preference);
+ * ```
+ */
 export interface MX {
   readonly host: string;
   /** The lower, the better. */
   readonly preference: number;
 }
 
-/** A server of a service. Go: `net.SRV`. */
+/**
+ * A server of a service. Go: `net.SRV`.
+ *
+ * @example
+ * ```ts
+ * import { dial, joinHostPort, lookupSRV, type SRV } from 'gopark/net';
+ *
+ * const servers: SRV[] = await lookupSRV('xmpp-client', 'tcp', 'example.com');
+ * for (const { target, port } of servers) console.log(joinHostPort(target, port));
+ * ```
+ */
 export interface SRV {
   readonly target: string;
   readonly port: number;

@@ -9,7 +9,17 @@ import { type MX, orderServers, type SRV } from './records.ts';
 import { portOf } from './services.ts';
 import { SystemLookup } from './system-lookup.ts';
 
-/** Options of a Resolver. */
+/**
+ * Options of a Resolver.
+ *
+ * @example
+ * ```ts
+ * import { dial, Resolver, type ResolverOptions } from 'gopark/net';
+ *
+ * const options: ResolverOptions = { kind: 'c-ares', servers: ['192.0.2.53'], timeout: 2000 };
+ * await using conn = await dial('tcp', 'example.com:80', { resolver: new Resolver(options) });
+ * ```
+ */
 export interface ResolverOptions {
   /**
    * Who finds the addresses and names of hosts. `'system'`, the default, is the system's resolver (getaddrinfo): it
@@ -29,7 +39,17 @@ export interface ResolverOptions {
   tries?: number;
 }
 
-/** Options of a lookup of addresses. */
+/**
+ * Options of a lookup of addresses.
+ *
+ * @example
+ * ```ts
+ * import { type LookupOptions, lookupHost } from 'gopark/net';
+ *
+ * const options: LookupOptions = { signal: AbortSignal.timeout(1000) };
+ * console.log(await lookupHost('example.com', options));
+ * ```
+ */
 export interface LookupOptions extends CallOptions {
   /** 4 or 6 for addresses of that family only. Default 0: both. */
   family?: 0 | 4 | 6;
@@ -320,7 +340,16 @@ export function lookupHost(host: string, options?: LookupOptions): Promise<strin
   return defaultResolver.lookupHost(host, options);
 }
 
-/** The names of an address: see `Resolver`. */
+/**
+ * The names of an address: see `Resolver`.
+ *
+ * @example
+ * ```ts
+ * import { lookupAddr } from 'gopark/net';
+ *
+ * console.log(await lookupAddr('192.0.2.1'));
+ * ```
+ */
 export function lookupAddr(address: string, options?: CallOptions): Promise<string[]> {
   return defaultResolver.lookupAddr(address, options);
 }
@@ -339,22 +368,58 @@ export function lookupPort(...args: Parameters<Resolver['lookupPort']>): Promise
   return defaultResolver.lookupPort(...args);
 }
 
-/** The name at the end of a chain of aliases: see `Resolver`. */
+/**
+ * The name at the end of a chain of aliases: see `Resolver`.
+ *
+ * @example
+ * ```ts
+ * import { lookupCNAME } from 'gopark/net';
+ *
+ * console.log(await lookupCNAME('www.example.com'));
+ * ```
+ */
 export function lookupCNAME(host: string, options?: CallOptions): Promise<string> {
   return defaultResolver.lookupCNAME(host, options);
 }
 
-/** The mail exchangers of a domain: see `Resolver`. */
+/**
+ * The mail exchangers of a domain: see `Resolver`.
+ *
+ * @example
+ * ```ts
+ * import { lookupMX } from 'gopark/net';
+ *
+ * for (const { host, preference } of await lookupMX('example.com')) console.log(preference, host);
+ * ```
+ */
 export function lookupMX(name: string, options?: CallOptions): Promise<MX[]> {
   return defaultResolver.lookupMX(name, options);
 }
 
-/** The name servers of a zone: see `Resolver`. */
+/**
+ * The name servers of a zone: see `Resolver`.
+ *
+ * @example
+ * ```ts
+ * import { lookupNS } from 'gopark/net';
+ *
+ * console.log(await lookupNS('example.com'));
+ * ```
+ */
 export function lookupNS(name: string, options?: CallOptions): Promise<string[]> {
   return defaultResolver.lookupNS(name, options);
 }
 
-/** The servers of a service: see `Resolver`. */
+/**
+ * The servers of a service: see `Resolver`.
+ *
+ * @example
+ * ```ts
+ * import { lookupSRV } from 'gopark/net';
+ *
+ * for (const { target, port } of await lookupSRV('xmpp-client', 'tcp', 'example.com')) console.log(target, port);
+ * ```
+ */
 export function lookupSRV(
   service: string,
   proto: string,
@@ -364,7 +429,16 @@ export function lookupSRV(
   return defaultResolver.lookupSRV(service, proto, name, options);
 }
 
-/** The texts of a name: see `Resolver`. */
+/**
+ * The texts of a name: see `Resolver`.
+ *
+ * @example
+ * ```ts
+ * import { lookupTXT } from 'gopark/net';
+ *
+ * console.log(await lookupTXT('example.com'));
+ * ```
+ */
 export function lookupTXT(name: string, options?: CallOptions): Promise<string[]> {
   return defaultResolver.lookupTXT(name, options);
 }

@@ -10,10 +10,32 @@ import type { Listener } from './listener.ts';
 /**
  * Serves one connection. `stopping` fires when a shutdown begins: finish what you are at, and return. It is one signal
  * for all connections of the server: a listener that is added to it has to be removed when the handler ends.
+ *
+ * @example
+ * ```ts
+ * import { type ConnHandler, listen, startServing, type TCPConn } from 'gopark/net';
+ *
+ * const handler: ConnHandler<TCPConn> = async (conn, stopping) => {
+ *   const p = new Uint8Array(512);
+ *   for (let n = await conn.read(p); n !== null && !stopping.aborted; n = await conn.read(p)) await conn.write(p.subarray(0, n));
+ * };
+ * startServing(await listen('tcp', ':9000'), handler);
+ * ```
  */
 export type ConnHandler<C extends Conn> = (conn: C, stopping: AbortSignal) => Promise<void> | void;
 
-/** Options of a shutdown. */
+/**
+ * Options of a shutdown.
+ *
+ * @example
+ * ```ts
+ * import { listen, type ShutdownOptions, startServing } from 'gopark/net';
+ *
+ * const serving = startServing(await listen('tcp', ':9000'), (conn) => conn.close());
+ * const patience: ShutdownOptions = { timeout: 5000 };
+ * console.log(await serving.shutdown(patience), 'were cut off');
+ * ```
+ */
 export interface ShutdownOptions extends CallOptions {
   /** How long connections may take to end by themselves, in milliseconds. Default 10,000; Infinity: as long as it takes. */
   timeout?: number;

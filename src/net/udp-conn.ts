@@ -5,7 +5,18 @@ import { DatagramConn } from './datagram-conn.ts';
 import { AddrError } from './errors.ts';
 import { parseUDPAddr, UDPAddr, udpAddrAt, udpAddrOf } from './udp-addr.ts';
 
-/** Options of joining and leaving a group. */
+/**
+ * Options of joining and leaving a group.
+ *
+ * @example
+ * ```ts
+ * import { type GroupOptions, listenPacket } from 'gopark/net';
+ *
+ * const conn = await listenPacket('udp4', ':5353', { reuseAddress: true });
+ * const options: GroupOptions = { interface: 'eth0' };
+ * conn.joinGroup('224.0.0.251', options);
+ * ```
+ */
 export interface GroupOptions {
   /** The interface on which the group is meant, by name or index. Default: as the system's routes say. */
   interface?: string | number;

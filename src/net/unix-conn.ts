@@ -8,6 +8,17 @@ import type { ConnFamily } from './slot-listener.ts';
 import { StreamConn } from './stream-conn.ts';
 import { pathOfName, UnixAddr } from './unix-addr.ts';
 
+/**
+ * Unix sockets as streams, or as messages with bounds.
+ *
+ * @example
+ * ```ts
+ * import { listen, type UnixNetwork } from 'gopark/net';
+ *
+ * const network: UnixNetwork = 'unixpacket';
+ * await using listener = await listen(network, '/run/service.sock');
+ * ```
+ */
 export type UnixNetwork = 'unix' | 'unixpacket';
 
 export function unixAddrOf(

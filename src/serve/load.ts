@@ -15,7 +15,17 @@ export const LOAD_INTERVAL = 100;
 /** Who has not done so for so long is held by something: as busy as can be. */
 const SILENT = 300;
 
-/** How busy one P is. */
+/**
+ * How busy one P is.
+ *
+ * @example
+ * ```ts
+ * import type { Load } from 'gopark/serve';
+ *
+ * const isBusy = ({ utilization }: Load): boolean => utilization > 0.8;
+ * console.log(isBusy);
+ * ```
+ */
 export interface Load {
   /** Connections that it serves, or that are on their way to it. */
   readonly connections: number;

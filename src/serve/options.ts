@@ -9,7 +9,20 @@ import { threadPoller } from '../poll/index.ts';
 import { type BalanceOptions, type BalancePlan, checkBalance } from './balance/options.ts';
 import type { Intake } from './messages.ts';
 
-/** Why a P has ended that should not have. */
+/**
+ * Why a P has ended that should not have.
+ *
+ * @example
+ * ```ts
+ * import { type Crash, serve } from 'gopark/serve';
+ *
+ * await serve({
+ *   listen: 'tcp://127.0.0.1:9000',
+ *   handler: new URL('./handler.js', import.meta.url),
+ *   onCrash: ({ index, error, restartsIn }: Crash) => console.error(`P ${index}: ${error.message}; again in ${restartsIn} ms`),
+ * });
+ * ```
+ */
 export interface Crash {
   readonly index: number;
   /** Node's `threadId` of the thread that has ended: what `reclaim` of channels and blocks takes. */

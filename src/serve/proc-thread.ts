@@ -17,7 +17,18 @@ function flagsFor(handler: string): { execArgv?: string[] } {
   return needed ? { execArgv: [STRIP_TYPES] } : {};
 }
 
-/** Where a P is in its life. */
+/**
+ * Where a P is in its life.
+ *
+ * @example
+ * ```ts
+ * import { type ProcState, serve } from 'gopark/serve';
+ *
+ * const server = await serve({ listen: 'tcp://127.0.0.1:9000', handler: new URL('./handler.js', import.meta.url) });
+ * const states: ProcState[] = server.procs.map(({ state }) => state);
+ * console.log(states);
+ * ```
+ */
 export type ProcState = 'starting' | 'ready' | 'draining' | 'ended';
 
 /** A connection that was handed over and that it has not taken yet. */

@@ -49,7 +49,18 @@ export interface ServerStats {
   readonly moves: readonly MoveCount[];
 }
 
-/** Options of a reload. */
+/**
+ * Options of a reload.
+ *
+ * @example
+ * ```ts
+ * import { type ReloadOptions, serve } from 'gopark/serve';
+ *
+ * const server = await serve({ listen: 'tcp://127.0.0.1:9000', handler: new URL('./handler.js', import.meta.url) });
+ * const options: ReloadOptions = { handler: new URL('./handler-2.js', import.meta.url) };
+ * process.on('SIGHUP', () => server.reload(options));
+ * ```
+ */
 export interface ReloadOptions {
   /** Another module; else the same one, as it is now. */
   handler?: URL | string;

@@ -1,6 +1,6 @@
 // Reads the docstrings of src/: which names a package exports, what stands above each, and the examples in it.
 import { readdirSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const root = fileURLToPath(new URL('../../../', import.meta.url));
@@ -30,9 +30,12 @@ export function examples(): Example[] {
   return found;
 }
 
-/** The names that `index.ts` exports, each with the file that declares it. */
+/** The names that a package's `index.ts` exports, each with the file that declares it. */
 export function exportsOf(packageName: string): { name: string; file: string }[] {
-  const index = join(root, 'src', packageName, 'index.ts');
+  return exportsOfFile(join(root, 'src', packageName, 'index.ts'));
+}
+
+function exportsOfFile(index: string): { name: string; file: string }[] {
   const text = readFileSync(index, 'utf8');
   const names: { name: string; file: string }[] = [];
   for (const [, list, from] of text.matchAll(/^export (?:type )?\{([^}]*)\} from '([^']+)';/gms)) {
@@ -41,7 +44,11 @@ export function exportsOf(packageName: string): { name: string; file: string }[]
         .trim()
         .replace(/^type /, '')
         .replace(/^.* as /, '');
-      if (name !== '') names.push({ name, file: join(dirname(index), from!) });
+      if (name === '') continue;
+      const file = join(dirname(index), from!);
+      const inner =
+        basename(file) === 'index.ts' ? exportsOfFile(file).find((one) => one.name === name) : undefined;
+      names.push(inner ?? { name, file });
     }
   }
   return names;

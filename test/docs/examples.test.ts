@@ -43,8 +43,10 @@ for (const packageName of [
   'compat',
   'eventloop',
   'linkbuffer',
+  'net',
   'os',
   'runtime',
+  'serve',
   'sync',
 ]) {
   test(`every public name of gopark/${packageName} has a docstring with an example`, () => {

@@ -3,20 +3,56 @@ import { IOError } from '../../io/index.ts';
 import { TCPAddr } from '../addr.ts';
 import { crc32c } from './crc32c.ts';
 
-/** What does not begin with a PROXY header as the protocol has it, or with one from somebody who is not trusted. */
+/**
+ * What does not begin with a PROXY header as the protocol has it, or with one from somebody who is not trusted.
+ *
+ * @example
+ * ```ts
+ * import { listen, ProxyProtocolError, readProxyHeader } from 'gopark/net';
+ *
+ * const listener = await listen('tcp', ':9000');
+ * await using conn = await listener.accept();
+ * await readProxyHeader(conn, { trustedProxies: ['10.0.0.0/8'] }).catch((error) => {
+ *   if (!(error instanceof ProxyProtocolError)) throw error;
+ *   console.log(error.message);
+ * });
+ * ```
+ */
 export class ProxyProtocolError extends IOError {
   constructor(reason: string, options?: ErrorOptions) {
     super('ERR_PROXY_PROTOCOL', `PROXY protocol: ${reason}`, options);
   }
 }
 
-/** An extension of a header of version 2: its type, and bytes that belong to the receiver. */
+/**
+ * An extension of a header of version 2: its type, and bytes that belong to the receiver.
+ *
+ * @example
+ * ```ts
+ * import { encodeProxyHeader, type ProxyTLV } from 'gopark/net';
+ *
+ * const name: ProxyTLV = { type: 0x02, value: new TextEncoder().encode('example.com') };
+ * console.log(encodeProxyHeader({ version: 2, proxied: false, source: null, destination: null, tlvs: [name] }).length);
+ * ```
+ */
 export interface ProxyTLV {
   readonly type: number;
   readonly value: Uint8Array;
 }
 
-/** What a proxy said about the connection that it passes on. */
+/**
+ * What a proxy said about the connection that it passes on.
+ *
+ * @example
+ * ```ts
+ * import { listen, type ProxyHeader, readProxyHeader } from 'gopark/net';
+ *
+ * const listener = await listen('tcp', ':9000');
+ * await using conn = await listener.accept();
+ * const header: ProxyHeader = await readProxyHeader(conn, { trustedProxies: ['10.0.0.0/8'] });
+ * console.log(header.version, String(header.source), header.tlvs.length);
+ * ```
+ */
 export interface ProxyHeader {
   readonly version: 1 | 2;
   /** False: the proxy speaks for itself, as in a health check; there is no client behind it. */

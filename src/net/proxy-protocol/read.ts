@@ -15,7 +15,20 @@ import {
   SIGNATURE,
 } from './header.ts';
 
-/** Options of `readProxyHeader`. */
+/**
+ * Options of `readProxyHeader`.
+ *
+ * @example
+ * ```ts
+ * import { listen, type ProxyHeaderOptions, readProxyHeader } from 'gopark/net';
+ *
+ * const options: ProxyHeaderOptions = { trustedProxies: ['10.0.0.0/8', 'fd00::/8'], timeout: 1000 };
+ * const listener = await listen('tcp', ':9000');
+ * await listener.serve(async (conn) => {
+ *   await readProxyHeader(conn, options);
+ * });
+ * ```
+ */
 export interface ProxyHeaderOptions extends CallOptions {
   /**
    * Whose word counts: addresses, or networks like '10.0.0.0/8' and 'fd00::/8'. Whoever else connects could claim any
