@@ -49,7 +49,9 @@ export async function slice(
   const load = new Child('load', [...program, ...args.map(String), ...(mode === 'lines' ? ['lines'] : [])]);
   try {
     const found = JSON.parse(await load.line((times[0]! + times[1]!) * 1000 + patience));
-    return { ...found, cpuPerMessage: found.cpu / found.messages };
+    // Nothing was answered: there are no latencies, short ones least of all.
+    const none = { p50: Number.NaN, p99: Number.NaN, p999: Number.NaN, max: Number.NaN };
+    return { ...found, cpuPerMessage: found.cpu / found.messages, ...(found.count === 0 ? none : {}) };
   } finally {
     await load.ended(3000);
     await untilIdle(server.pid);

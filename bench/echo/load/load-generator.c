@@ -24,8 +24,9 @@
 #include <unistd.h>
 
 enum { EVENTS = 512, BUFFER = 256 * 1024, STREAMING = 16 * 1024 };
-/* Between the last answer of a herd and the next; how long answers that are due at the end may take. */
-static const int64_t herd_pause = 10 * 1000000, patience = 2000 * 1000000ll;
+/* Between the last answer of a herd and the next; how long answers may take that are due at the end, and how long the
+ * first answers on all connections. */
+static const int64_t herd_pause = 10 * 1000000, patience = 2000 * 1000000ll, first_patience = 10000 * 1000000ll;
 
 struct connection {
 	int fd;
@@ -52,6 +53,9 @@ static uint64_t next_message;
 /* Herd: when this one was let loose, when the next will be, how many have no answer. */
 static int64_t loose, next_herd;
 static int unanswered;
+static bool last_herd;
+/* Connections that have had an answer. */
+static int heard;
 
 static void watch_writable(struct connection *conn, bool on)
 {
@@ -147,10 +151,12 @@ static void receive(struct connection *conn)
 		fprintf(stderr, "an answer differs from its message\n");
 		exit(1);
 	}
-	uint64_t done = (conn->received + count) / size - conn->received / size;
+	uint64_t before = conn->received / size, done = (conn->received + count) / size - before;
 	conn->received += count;
-	if (done > 0)
-		answered(conn, done);
+	if (done == 0)
+		return;
+	heard += before == 0;
+	answered(conn, done);
 }
 
 static void let_herd_loose(void)
@@ -169,6 +175,8 @@ static int64_t take_turn(int64_t now, int64_t end)
 		return due(next_message) < end ? due(next_message) : end;
 	}
 	if (pattern == HERD && unanswered == 0) {
+		if (last_herd)
+			return end;
 		if (next_herd > now)
 			return next_herd < end ? next_herd : end;
 		let_herd_loose();
@@ -234,6 +242,16 @@ static void choose_pattern(const char *name)
 	}
 }
 
+static bool all_heard(void)
+{
+	return heard == connections;
+}
+
+static bool herd_is_over(void)
+{
+	return unanswered == 0;
+}
+
 static bool all_answered(void)
 {
 	for (int i = 0; i < connections; i++)
@@ -282,14 +300,23 @@ int main(int argc, char **argv)
 	for (int i = 0; pattern == CLOSED && i < connections; i++)
 		refill(&all[i], now_ns());
 	run_until(window_from, NULL);
+	if (pattern != OPEN) {
+		/* A crowd may not be complete yet. Nor is part of a herd a herd. */
+		run_until(now_ns() + first_patience, pattern == HERD ? herd_is_over : all_heard);
+		window_to = after(now_ns(), argv[5]);
+	}
 	measuring = true;
 	struct instant from = look(server);
 	run_until(window_to, NULL);
+	last_herd = true;
+	if (pattern == HERD)
+		run_until(now_ns() + first_patience, herd_is_over);
 	/* Before our connections close: the server's work for that is no part of a message. */
 	struct instant to = look(server);
 	measuring = false;
 	uint64_t lost = 0;
 	if (pattern == OPEN) {
+		send_due(window_to); /* what was due while we looked elsewhere */
 		run_until(now_ns() + patience, all_answered);
 		lost = record_unanswered();
 	}

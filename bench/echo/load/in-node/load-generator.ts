@@ -33,6 +33,7 @@ let opened = 0;
 let next = 0;
 let answeredInAll = 0;
 let herdUnanswered = 0;
+let lastHerd = false;
 
 /** One connection. */
 class Client {
@@ -104,16 +105,24 @@ function fail(error: Error): void {
 }
 
 function letHerdLoose(): void {
-  if (window === null && current !== null) return;
+  if (lastHerd) return;
   herdUnanswered = connections;
   const now = performance.now();
   for (const client of clients) client.send(1, now);
 }
 
+/** Part of a herd is no herd. */
+async function herdIsOver(): Promise<void> {
+  for (const limit = performance.now() + 5 * PATIENCE; herdUnanswered > 0 && performance.now() < limit; )
+    await sleep(1);
+}
+
 /** Sends what is due, every millisecond, until `end`. */
 async function sendDue(end: number): Promise<void> {
-  for (let now = performance.now(); now < end; now = performance.now()) {
-    for (; opened + next * interval <= now; next++) clients[next % connections]!.sendOne();
+  for (;;) {
+    const now = Math.min(end, performance.now());
+    for (; opened + next * interval < now; next++) clients[next % connections]!.sendOne();
+    if (now === end) return;
     await sleep(1);
   }
 }
@@ -129,9 +138,12 @@ const sending = interval > 0 ? sendDue(end) : undefined;
 if (herd) letHerdLoose();
 else if (interval === 0) for (const client of clients) client.send(depth, opened);
 await sleep(load.warmUp * 1000);
+if (herd) await herdIsOver();
 window = new Window(load);
 current = window;
-await sleep(end - performance.now());
+await sleep(herd ? load.seconds * 1000 : end - performance.now());
+lastHerd = true;
+if (herd) await herdIsOver();
 window.close();
 const measured = window;
 window = null;
