@@ -1,6 +1,6 @@
 import { PathError } from './errors.ts';
 import type { DurableWrite } from './file-engine.ts';
-import type { Lane } from './lanes.ts';
+import { type Lane, threadLane } from './lanes.ts';
 import type { FileWork, OpenFile, Stream } from './open-file.ts';
 
 /** For a write that the disk is to have: whether the engine has seen to that together with the write. */
@@ -59,10 +59,10 @@ export async function writeFrom(
 ): Promise<number> {
   let bytesWritten = 0;
   try {
+    const lane = laneFor(file, length);
+    const { largestPiece, writeAndSync } = lane.engine;
     let rest = buffers;
     while (bytesWritten < length) {
-      const { lane } = file;
-      const { largestPiece, writeAndSync } = lane.engine;
       const piece = firstBytes(rest, largestPiece);
       const at = position === null ? null : position + bytesWritten;
       if (durability !== null && writeAndSync !== undefined && length - bytesWritten <= largestPiece) {
@@ -85,6 +85,15 @@ export async function writeFrom(
   } catch (error) {
     throw file.error(op, error, { bytesWritten }, signal);
   }
+}
+
+/**
+ * A ring takes small pieces, and for each of them most file systems take a thread of the kernel's: for a large write
+ * one of Node's is the shorter way.
+ */
+function laneFor(file: OpenFile, length: number): Lane {
+  const { lane } = file;
+  return length > 2 * lane.engine.largestPiece ? threadLane : lane;
 }
 
 /** The last piece, and the disk is told at once. */

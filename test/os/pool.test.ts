@@ -220,7 +220,7 @@ describe('the file pool', () => {
     const path = join(directoryOf(t), 'f');
     const file = await open(path, 'w');
     const disk = new SlowDisk(t, ['write']);
-    const write = file.write(new Uint8Array(10 << 20));
+    const write = file.write(new Uint8Array(1.5 * fileLane().engine.largestPiece));
     const first = await disk.next();
     const closing = file.close();
     first.release();

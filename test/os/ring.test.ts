@@ -375,7 +375,17 @@ describe('which engine', { skip }, () => {
   test('a worker thread has a ring of its own, and leaves no descriptor behind', async (t) => {
     const path = join(directoryOf(t), 'f');
     writeFileSync(path, 'x');
-    for (const end of ['process.exit()', 'parentPort.postMessage(1); setInterval(() => {}, 1000);']) {
+    // With nothing in flight, and in the middle of everything.
+    const busy = `
+      const p = new Uint8Array(200_000);
+      for (const file of files) (async () => { for (;;) { await file.writeAt(p, 0); await file.readAt(p, 0); await file.sync(); } })().catch(() => {});
+      parentPort.postMessage(1);`;
+    for (const end of [
+      'process.exit()',
+      'parentPort.postMessage(1); setInterval(() => {}, 1000);',
+      busy,
+      busy,
+    ]) {
       const worker = new Worker(
         `const { parentPort } = require('node:worker_threads');
          (async () => {
@@ -383,7 +393,7 @@ describe('which engine', { skip }, () => {
            configureFiles({ engine: 'uring' });
            const closed = await open(${JSON.stringify(path)});
            await closed.close();
-           const files = await Promise.all(Array.from({ length: 20 }, () => open(${JSON.stringify(path)})));
+           const files = await Promise.all(Array.from({ length: 20 }, () => open(${JSON.stringify(path)}, 'r+')));
            await files[3].close();
            if (filePoolStats().engine !== 'uring' && process.env.GOPARK_FILES !== 'threads') throw new Error('no ring');
            ${end}
@@ -394,7 +404,7 @@ describe('which engine', { skip }, () => {
         worker.once('exit', resolve);
         worker.once('error', reject);
       });
-      if (end.startsWith('parentPort')) {
+      if (end.includes('postMessage')) {
         await new Promise((resolve) => worker.once('message', resolve));
         await worker.terminate();
       }
