@@ -12,6 +12,7 @@ import { lingeringClose } from './lingering-close.ts';
 import type { Topic } from './market.ts';
 import { Outbox } from './outbox.ts';
 import { parseLine, type Request } from './protocol.ts';
+import { subscribe, type Topics, unsubscribe } from './subscriptions.ts';
 
 /** Replies are sent when they are this long, and a peer that does not take them is not read from. */
 const MOST_REPLIES = 16 * 1024;
@@ -39,7 +40,7 @@ export class Session implements Asker {
   /** The tick at which the peer has been silent for too long; 0: never. */
   deadline: number;
   readonly #gateway: Hall;
-  #topics: Topic[] | null = null;
+  #topics: Topics = null;
   #carry: Uint8Array | null = null;
   #outbox: Outbox | null = null;
   /** Replies that wait for the journal; null: none do. */
@@ -310,45 +311,19 @@ export class Session implements Asker {
   }
 
   private subscribe(symbols: string[]): string {
-    const { options, counters, market } = this.#gateway;
-    const topics = this.#topics ?? [];
-    const topicsBefore = topics.length;
-    let failed = '';
-    for (const symbol of symbols) {
-      if (market.isSubscribed(symbol, this)) continue;
-      if (topics.length >= options.maxSubscriptions) failed = 'ERR too many subscriptions\n';
-      const topic = failed === '' ? market.topic(symbol) : null;
-      if (topic === null) {
-        failed ||= 'ERR too many symbols\n';
-        break;
-      }
-      topic.subscribers.add(this);
-      topics.push(topic);
-    }
-    counters.subscriptions += topics.length - topicsBefore;
-    // An array that has grown holds room for many more.
-    this.#topics = topics.slice();
+    const { topics, failed } = subscribe(this.#gateway, this, this.#topics, symbols);
+    this.#topics = topics;
     return failed || `OK SUB ${topics.length}\n`;
   }
 
   private unsubscribe(symbols: string[]): string {
-    const given = new Set(symbols);
-    const topics = this.#topics ?? [];
-    this.#topics = topics.filter((topic) => !given.has(topic.symbol));
-    for (const topic of topics) if (given.has(topic.symbol)) this.forget(topic);
+    this.#topics = unsubscribe(this.#gateway, this, this.#topics, symbols);
     return `OK UNSUB ${this.#topics.length}\n`;
   }
 
-  private forget(topic: Topic): void {
-    topic.subscribers.delete(this);
-    this.#gateway.counters.subscriptions--;
-    this.#gateway.market.release(topic);
-  }
-
   private leave(): void {
-    const topics = this.#topics ?? [];
+    unsubscribe(this.#gateway, this, this.#topics, null);
     this.#topics = null;
-    for (const topic of topics) this.forget(topic);
   }
 
   // Outgoing
