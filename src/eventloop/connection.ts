@@ -409,8 +409,9 @@ export class Connection extends Moving implements Conn, FDOwner, Applicant {
     return this.host.poller.deadlines[2 * this.fd.slot]!;
   }
 
-  /** @internal Between two requests, with nothing under way: who has it may give it away. */
+  /** @internal Between two requests, with nothing under way and nobody waiting: it may go away without a word. */
   get isAtRest(): boolean {
+    if (this.fd.writer.head !== null || (this.input !== null && this.input.needed > 0)) return false;
     return this.phase === IDLE && (this.flags & (SENDING | QUEUED | SHUT | BROKEN | ENDED | PAUSED)) === 0;
   }
 

@@ -17,8 +17,8 @@ export interface ConnectionLimits {
   /** How long one call of the reading side may wait, in milliseconds: then it rejects. Default: as long as it takes. */
   readTimeout?: number;
   /**
-   * How long what was flushed may wait for the peer, in milliseconds: then the flush rejects and the connection is
-   * closed, for nobody else may look. Default: as long as it takes.
+   * How long what was flushed or written may wait for the peer, in milliseconds: then the call rejects and the
+   * connection is closed, for nobody else may look. Default: as long as it takes.
    */
   writeTimeout?: number;
   /**

@@ -119,7 +119,8 @@ export abstract class Sending extends Receiving implements Sender {
 
   /**
    * Writes all of `p`, as every `Conn` does, behind what was flushed (and flushes what was not). It resolves when `p`
-   * is the caller's again.
+   * is the caller's again. Where `writeTimeout` strikes it rejects and the connection is closed, as with `flush`; a
+   * write deadline only rejects.
    */
   override write(p: Uint8Array, options?: CallOptions): Promise<number> {
     try {
@@ -135,17 +136,26 @@ export abstract class Sending extends Receiving implements Sender {
       const { writeTimeout } = this.host.limits;
       if (writeTimeout > 0 && this.fd.writer.head !== null) {
         this.limitWriting(writeTimeout);
-        const settled = () => {
-          if (!(this.flags & TIMED) || this.fd.writer.head !== null || this.flags & SHUT) return;
-          this.flags &= ~TIMED;
-          this.fd.writer.setDeadline(0);
-        };
-        written.then(settled, settled);
+        written.then(
+          () => this.writeSettled(null),
+          (error: unknown) => this.writeSettled(error),
+        );
       }
       return written;
     }
     output.writeBinary(p.slice());
     return this.flush().then(() => p.length);
+  }
+
+  /** The last of those that `writeTimeout` limits is through; a part of it may have gone when that has struck. */
+  protected writeSettled(failure: unknown): void {
+    if (!(this.flags & TIMED) || this.fd.writer.head !== null || this.flags & SHUT) return;
+    this.flags &= ~TIMED;
+    const struck = failure !== null && this.fd.writer.expired;
+    this.fd.writer.setDeadline(0);
+    if (!struck) return;
+    this.condemn(failure);
+    this.closeNow();
   }
 
   /** Writes all of `p` without waiting, or nothing of it: see TCPConn. Never past what waits to be sent. */

@@ -58,6 +58,11 @@ const answersMuch = (conn: Connection) => {
   return conn.writer.flush();
 };
 
+const writesMuch = (conn: Connection) => {
+  conn.reader.trySkip(conn.len);
+  return conn.write(new Uint8Array(32 * MiB));
+};
+
 describe('what the event loop closes a connection for is told', { timeout: 60_000 }, () => {
   test('no progress: once, with the ends of the connection', async () => {
     const options = { readHighWater: 16 * 1024, onRequest() {} };
@@ -86,6 +91,8 @@ describe('what the event loop closes a connection for is told', { timeout: 60_00
   for (const [title, onRequest] of [
     ['a handler that waits for it', async (conn: Connection) => await answersMuch(conn)],
     ['a handler that does not wait', (conn: Connection) => void answersMuch(conn)],
+    ['by write, a handler that waits for it', async (conn: Connection) => void (await writesMuch(conn))],
+    ['by write, a handler that does not wait', (conn: Connection) => void writesMuch(conn).catch(() => {})],
   ] as const) {
     test(`a write timeout: ${title}: once, with the ends of the connection`, async () => {
       const { told, reason, ends } = await toldOf({ writeTimeout: 50, onRequest }, bytes('x'));
