@@ -121,9 +121,26 @@ function membersOf(node, file) {
   return members;
 }
 
-/** All that a page says of one export. */
-function describe(exported, checker, project) {
-  const symbol = exported.flags & SymbolFlags.Alias ? checker.getAliasedSymbol(exported) : exported;
+const resolved = (symbol, checker) =>
+  symbol.flags & SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol;
+
+/** What a class has from classes that no package exports: for its users it is its own. */
+function inheritedBy(node, names, checker, project) {
+  const clause = node.heritageClauses?.find(({ token }) => token === SyntaxKind.ExtendsKeyword);
+  const base = clause === undefined ? undefined : checker.getSymbolAtLocation(clause.types[0].expression);
+  if (base === undefined || names.has(base.name)) return [];
+  const declaration = resolved(base, checker).declarations?.[0]?.resolve(project);
+  if (declaration?.kind !== SyntaxKind.ClassDeclaration) return [];
+  const isOwn = ({ name }) => name !== 'constructor';
+  return [
+    ...membersOf(declaration, declaration.getSourceFile()).filter(isOwn),
+    ...inheritedBy(declaration, names, checker, project),
+  ];
+}
+
+/** All that a page says of one export. `names`: what any package exports. */
+function describe(exported, names, checker, project) {
+  const symbol = resolved(exported, checker);
   const declarations = symbol.declarations.map((handle) => handle.resolve(project));
   const parts = [];
   let doc = null;
@@ -140,7 +157,11 @@ function describe(exported, checker, project) {
         .slice(node.getStart(file), end)
         .replace(/^export (default )?/, '')
         .replace(/^declare /, '');
-      parts.push({ head: head.trim().replace(/\s*\{$/, ''), members: membersOf(node, file) });
+      const members = membersOf(node, file);
+      for (const member of inheritedBy(node, names, checker, project)) {
+        if (members.every(({ name }) => name !== member.name)) members.push(member);
+      }
+      parts.push({ head: head.trim().replace(/\s*\{$/, ''), members });
     } else {
       parts.push({ head: textOf(node, file), members: [] });
     }
@@ -250,11 +271,13 @@ export function generate() {
   try {
     const [project] = api.updateSnapshot({ openProjects: [`${build}tsconfig.json`] }).getProjects();
     const { checker, program } = project;
+    const exportsOf = (types) =>
+      checker.getExportsOfModule(checker.getSymbolAtLocation(program.getSourceFile(types)));
+    const names = new Set(packages.flatMap(({ types }) => exportsOf(types).map(({ name }) => name)));
     const described = packages.map(({ name, types }) => {
       if (PACKAGES[name] === undefined)
         throw new Error(`scripts/docs.mjs does not say what ${titleOf(name)} is`);
-      const module = checker.getSymbolAtLocation(program.getSourceFile(types));
-      const items = checker.getExportsOfModule(module).map((one) => describe(one, checker, project));
+      const items = exportsOf(types).map((one) => describe(one, names, checker, project));
       items.sort((a, b) => (a.name < b.name ? -1 : 1));
       return { name, items };
     });

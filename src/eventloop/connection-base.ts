@@ -22,7 +22,10 @@ import { LinkFaces } from './link-faces.ts';
 import { Rare } from './rare.ts';
 import { OPENING, type Phase } from './states.ts';
 
-/** What all parts of a connection share. It is one object, in three parts: this, receiving.ts and sending.ts. */
+/**
+ * What all parts of a connection share. It is one object, in parts: this, receiving.ts, sending.ts, timing.ts, closing.ts,
+ * moving.ts and, when its callbacks run, connection.ts.
+ */
 export abstract class ConnectionBase extends LinkFaces {
   /** Whatever the program keeps for this connection. */
   context: unknown = undefined;

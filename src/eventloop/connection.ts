@@ -1,21 +1,17 @@
 import { NoProgressError } from '../io/index.ts';
-import type { LinkBuffer, LinkReader, LinkWriter } from '../linkbuffer/index.ts';
+import type { LinkReader, LinkWriter } from '../linkbuffer/index.ts';
 import type { Conn } from '../net/conn.ts';
-import { instantIn, instantOf } from '../net/deadlines.ts';
-import { OpError, operationError } from '../net/errors.ts';
 import type { FDOwner } from '../poll/index.ts';
-import { FAILED_UNSENT } from '../poll/index.ts';
 import { nextTurn, spend } from '../runtime/budget.ts';
 import { now } from '../runtime/clock.ts';
 import { setRunning } from '../runtime/registry.ts';
 import { originOf } from '../runtime/site.ts';
-import { timers } from '../runtime/timers.ts';
+import { peerHasGone } from './closing.ts';
 import {
   BROKEN,
   ENDED,
   FULL,
   GONE,
-  LIMITED,
   NEW,
   OWN_HANDLER,
   PAUSED,
@@ -25,16 +21,13 @@ import {
   SHUT,
   TOLD,
 } from './flags.ts';
-import { FlushWaiter } from './flush-waiter.ts';
 import { HandlerGoroutine, isThenable, reportCallback } from './goroutine.ts';
 import type { ConnectionCallback } from './host.ts';
 import { Moving } from './moving.ts';
 import type { Applicant } from './pool.ts';
 import { handlers } from './pool.ts';
-import { giveBuffer } from './spare.ts';
 import {
   CALL,
-  CLOSE,
   CLOSED,
   ENDED_OVER,
   ENDED_REST,
@@ -51,7 +44,6 @@ import {
 
 const GOES_ON = -1;
 const REST = -1;
-const PEER_GONE = new Set(['ECONNRESET', 'EPIPE', 'ENOTCONN', 'ETIMEDOUT']);
 
 /**
  * A connection of an event loop, accepted or dialled. CloudWeGo Netpoll: `netpoll.Connection`.
@@ -341,7 +333,7 @@ export class Connection extends Moving implements Conn, FDOwner, Applicant {
   }
 
   protected reportClose(error: unknown): void {
-    if (error instanceof OpError && PEER_GONE.has(error.code)) return;
+    if (peerHasGone(error)) return;
     reportCallback(error, this.handler() ?? this.close, this);
   }
 
@@ -355,52 +347,6 @@ export class Connection extends Moving implements Conn, FDOwner, Applicant {
   protected callDisconnect(): void {
     const { onDisconnect } = this.host;
     if (onDisconnect !== null) this.closeCallback(onDisconnect);
-  }
-
-  setDeadline(at: Date | null): void {
-    this.setInstants(instantOf(at), true, true);
-  }
-
-  setReadDeadline(at: Date | null): void {
-    this.setInstants(instantOf(at), true, false);
-  }
-
-  setWriteDeadline(at: Date | null): void {
-    this.setInstants(instantOf(at), false, true);
-  }
-
-  setTimeout(ms: number | null): void {
-    this.setInstants(instantIn(ms), true, true);
-  }
-
-  setReadTimeout(ms: number | null): void {
-    this.setInstants(instantIn(ms), true, false);
-  }
-
-  setWriteTimeout(ms: number | null): void {
-    this.setInstants(instantIn(ms), false, true);
-  }
-
-  protected setInstants(instant: number, reading: boolean, writing: boolean): void {
-    if (this.flags & SHUT) throw this.gone('set');
-    if (writing) this.fd.writer.setDeadline(instant);
-    if (!reading) return;
-    const rare = this.some;
-    rare.readDeadline = instant;
-    this.flags = instant === 0 ? this.flags & ~LIMITED : this.flags | LIMITED;
-    if (instant === 0) {
-      if (this.host.limits.readTimeout === 0) this.disarmRead();
-      return;
-    }
-    if (this.input === null || this.input.needed === 0) return;
-    if (instant > now()) {
-      this.armRead(instant, 0);
-    } else {
-      // Whoever moves it forward again before the waiter would have run has seen no timeout.
-      queueMicrotask(() => {
-        if (this.flags & LIMITED && rare.readDeadline <= now()) this.failRead();
-      });
-    }
   }
 
   /** @internal When it has been idle for too long; Infinity: it is at work. */
@@ -423,112 +369,8 @@ export class Connection extends Moving implements Conn, FDOwner, Applicant {
     return driver.peek(this.fd.slot) !== 1;
   }
 
-  /**
-   * Fails waiting and new calls, sends what was flushed, within the listener's `closeTimeout`, and closes the
-   * descriptor: then it resolves. Close callbacks run when the callback that runs, if one does, has ended.
-   */
-  close(): Promise<void> {
-    if (this.flags & SHUT) return Promise.reject(this.gone('close'));
-    const closing = this.shut();
-    closing.catch(() => {});
-    this.leave();
-    return closing;
-  }
-
-  /** Closes at once; discards what the kernel has not taken. Never fails, any number of times. */
-  closeNow(): void {
-    if (this.flags & SHUT) {
-      this.fd.closeNow();
-      return;
-    }
-    this.beginShut();
-    this.fd.closeNow();
-    this.dropOutput();
-    this.leave();
-  }
-
-  protected leave(): void {
-    this.step(CLOSE);
-    // As if it had run.
-    if (this.cancelConnect()) this.step(ENDED_REST);
-  }
-
-  /** @internal As if it had come to its end by itself. */
-  closeIdle(): void {
-    if (this.phase === IDLE) this.step(OVER);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (this.flags & SHUT) return;
-    try {
-      await this.close();
-    } catch (error) {
-      if (error instanceof OpError && PEER_GONE.has(error.code)) return;
-      throw error;
-    }
-  }
-
   protected lose(): void {
     this.finish();
     this.phase = CLOSED;
-  }
-
-  protected beginShut(): void {
-    const rare = this.some;
-    rare.localAddr ??= this.localAddr;
-    rare.remoteAddr ??= this.remoteAddr;
-    const { driver, deadlines } = this.host.poller;
-    driver.stream(this.fd.slot, 0);
-    driver.release();
-    if (this.host.limits.idleTimeout > 0) deadlines[2 * this.fd.slot] = 0;
-    this.flags |= SHUT;
-    if (rare.timer !== null) timers.delete(rare.timer);
-    const input = this.input;
-    if (input !== null) {
-      this.input = null;
-      if (input.idle && input.mallocLen === 0) giveBuffer(input);
-      else input.close();
-    }
-  }
-
-  /** What will never be sent, flushed or not: its blocks are free. */
-  protected dropOutput(): void {
-    this.output?.close();
-    this.output = null;
-  }
-
-  protected shut(): Promise<void> {
-    const output = this.output;
-    this.beginShut();
-    const fd = this.fd;
-    const { closeTimeout } = this.host.family.settings;
-    if (output === null || output.len === 0 || this.flags & BROKEN) {
-      this.dropOutput();
-      return fd.close(closeTimeout);
-    }
-    return this.closeBehind(output, closeTimeout);
-  }
-
-  /** What was flushed goes out first. */
-  protected async closeBehind(output: LinkBuffer, timeout: number): Promise<void> {
-    const fd = this.fd;
-    const until = now() + timeout;
-    const sent =
-      this.flags & SENDING
-        ? this.some.sent
-        : fd.writer.attemptOrPark<void>(new FlushWaiter(fd, output, this), undefined);
-    const { deadline } = fd.writer;
-    if (deadline === 0 || deadline > until) fd.writer.setDeadline(until);
-    try {
-      await sent;
-    } catch {
-      const bytesUnsent = output.len + this.host.poller.driver.outboundLength(fd.slot);
-      fd.closeNow();
-      throw operationError(FAILED_UNSENT, this.details('close'), { bytesUnsent });
-    } finally {
-      output.close();
-      this.output = null;
-    }
-    await fd.close(Math.max(0, until - now()));
   }
 }

@@ -5,8 +5,8 @@ import { partsOf } from '../net/stream-conn.ts';
 import { FAILED_MOVED, type Moved, sharedClockOffset } from '../poll/index.ts';
 import { now } from '../runtime/clock.ts';
 import { timers } from '../runtime/timers.ts';
+import { Closing } from './closing.ts';
 import { ARRIVING, GONE, LIMITED, MOVED, NEW, POLLER_SHIFT, SHUT } from './flags.ts';
-import { Sending } from './sending.ts';
 import { CLOSED, IDLE } from './states.ts';
 
 function joined(parts: readonly (Uint8Array | null)[]): Uint8Array | null {
@@ -22,7 +22,7 @@ function joined(parts: readonly (Uint8Array | null)[]): Uint8Array | null {
 }
 
 /** The part of a connection by which it changes its owner: another event loop, a goroutine, another thread. */
-export abstract class Moving extends Sending {
+export abstract class Moving extends Closing {
   /**
    * Gives the connection away, between requests: to `EventLoop.adopt` or `net.adopt`, in this thread or another one.
    * Unread bytes, and those that were written and have not gone, travel with it; handler and context do not (`state`

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { type Connection, EventLoop } from 'gopark/eventloop';
-import { readAll } from 'gopark/io';
+import { readAll, readFull } from 'gopark/io';
 import { adopt, dial, listen } from 'gopark/net';
 import { pattern, sameBytes } from '../lib/bytes.ts';
 import { needs } from '../lib/needs.ts';
@@ -120,6 +120,46 @@ describe('connections change their owner', { timeout: 60_000, ...needs('leases')
         assert.equal(await client.read(new Uint8Array(1)), null);
         await until(() => !conn!.isActive, 'the close');
         await assert.rejects(conn!.detach(), { code: 'ERR_CLOSED' });
+      },
+    );
+  });
+
+  test('who waits for something on it keeps it where it is: only what is at rest is moved by others', async () => {
+    // Internal: the declarations do not have it.
+    const atRest = (conn: Connection) => (conn as unknown as { isAtRest: boolean }).isAtRest;
+    let conn: Connection | undefined;
+    const inHandler: boolean[] = [];
+    await withLoop(
+      {
+        onConnect(one) {
+          conn = one;
+        },
+        onRequest(one) {
+          inHandler.push(atRest(one));
+          one.reader.trySkip(one.len);
+        },
+      },
+      async ({ connect }) => {
+        const client = await connect();
+        await client.write(bytes('x'));
+        await until(() => inHandler.length === 1, 'the handler');
+        assert.deepEqual([inHandler, atRest(conn!)], [[false], true]);
+        const reading = conn!.reader.next(1);
+        assert.equal(atRest(conn!), false, 'a call waits for bytes');
+        await client.write(bytes('y'));
+        await reading;
+        await until(() => atRest(conn!), 'rest');
+        conn!.pause();
+        assert.equal(atRest(conn!), false, 'paused');
+        conn!.resume();
+        const writing = conn!.write(new Uint8Array(24_000_000));
+        assert.equal(atRest(conn!), false, "a part of a write is the caller's");
+        await readFull(client, new Uint8Array(24_000_000));
+        assert.equal(await writing, 24_000_000);
+        assert.equal(atRest(conn!), true);
+        await client.close();
+        await until(() => !conn!.isActive, 'the end');
+        assert.equal(atRest(conn!), false, 'closed');
       },
     );
   });
