@@ -717,10 +717,11 @@ describe("better where Netpoll's users suffer", { timeout: 120_000 }, () => {
   test('idleTimeout: who is silent is closed, who is not stays, who is at work stays', async () => {
     await withLoop(
       {
-        idleTimeout: 150,
+        // Longer than a busy machine lets anybody wait between two pings.
+        idleTimeout: 800,
         async onRequest({ reader, writer }) {
           const word = reader.tryReadString(reader.len)!;
-          if (word === 'work') await later(400);
+          if (word === 'work') await later(1200);
           writer.writeString(word);
           await writer.flush();
         },
@@ -730,7 +731,7 @@ describe("better where Netpoll's users suffer", { timeout: 120_000 }, () => {
         await working.write(bytes('work'));
         const p = new Uint8Array(10);
         const ended = silent.read(p).then((n) => assert.equal(n, null));
-        for (let i = 0; i < 12; i++) {
+        for (let i = 0; i < 40; i++) {
           await busy.write(bytes('ping'));
           assert.equal(await busy.read(p), 4);
           await later(30);
