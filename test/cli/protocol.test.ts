@@ -10,8 +10,9 @@ describe('gateway: parseLine', () => {
   for (const [line, request] of [
     ['PING', { kind: 'ping' }],
     ['STATS', { kind: 'stats' }],
-    ['SUB A', { kind: 'subscribe', symbols: ['A'] }],
-    ['SUB A,B-1,C_2.X', { kind: 'subscribe', symbols: ['A', 'B-1', 'C_2.X'] }],
+    ['SUB A', { kind: 'subscribe', symbols: ['A'], after: null }],
+    ['SUB A,B-1,C_2.X', { kind: 'subscribe', symbols: ['A', 'B-1', 'C_2.X'], after: null }],
+    ['SUB A,B 4711', { kind: 'subscribe', symbols: ['A', 'B'], after: 4711 }],
     ['UNSUB A', { kind: 'unsubscribe', symbols: ['A'] }],
     ['ORD 7 BUY A 1 2', { kind: 'order', id: '7', order: '7 BUY A 1 2' }],
     [

@@ -5,9 +5,12 @@ import { threadPoller } from '../../poll/index.ts';
 import { go, sleep } from '../../runtime/index.ts';
 import { type Counters, newCounters } from './counters.ts';
 import { Hall } from './hall.ts';
+import { History } from './history.ts';
 import { describeRecovery, openJournal } from './journal/open.ts';
 import { JournalTrouble } from './journal/trouble.ts';
 import { Market } from './market.ts';
+import { joinMarket, leaveMarket } from './nats/join.ts';
+import type { NatsMarket } from './nats/nats-market.ts';
 import type { GatewayOptions } from './options.ts';
 import { Places } from './places.ts';
 import type { RunningGateway } from './start.ts';
@@ -21,7 +24,15 @@ export class Gateway implements RunningGateway {
   readonly #hall: Hall;
   readonly #listener: TCPListener;
 
-  private constructor(options: GatewayOptions, listener: TCPListener, opened: OpenedJournal | null) {
+  readonly #nats: NatsMarket | null;
+
+  private constructor(
+    options: GatewayOptions,
+    listener: TCPListener,
+    opened: OpenedJournal | null,
+    nats: NatsMarket | null,
+  ) {
+    this.#nats = nats;
     this.report = opened === null ? null : describeRecovery(options.journal!.path, opened.recovered);
     this.#listener = listener;
     const counters = newCounters();
@@ -32,7 +43,15 @@ export class Gateway implements RunningGateway {
       counters,
       stats: () => counters,
       admission: new Places(options),
-      market: new Market(options.maxSymbols, counters),
+      market:
+        nats === null
+          ? new Market(options.maxSymbols, counters)
+          : new Market(
+              options.maxSymbols,
+              counters,
+              nats.publisher,
+              new History(options.nats!.history, nats.before),
+            ),
       journal: opened?.journal ?? null,
       nextSequence: () => ++sequence,
       onTrouble: (failure) => {
@@ -45,14 +64,19 @@ export class Gateway implements RunningGateway {
   /** Recovers the journal, listens, and serves until `shutdown`. Rejects when one of these cannot be. */
   static async start(options: GatewayOptions): Promise<Gateway> {
     const opened = options.journal === null ? null : await openJournal(options.journal);
+    let nats: NatsMarket | null = null;
     let listener: TCPListener;
     try {
+      nats = await joinMarket(options);
       listener = await listen('tcp', options.address, listenOptionsFor(options));
     } catch (error) {
+      await nats?.leave();
       await opened?.journal.close();
       throw error;
     }
-    const gateway = new Gateway(options, listener, opened);
+    const gateway = new Gateway(options, listener, opened, nats);
+    const { market } = gateway;
+    nats?.follow((symbol, line, sequence) => market.deliver(symbol, line, sequence));
     const { onPrepare, onRequest, onDisconnect } = gateway.#hall;
     const loop = new EventLoop({ onPrepare, onRequest, onDisconnect, ...loopLimits });
     go(() => loop.serve(listener));
@@ -95,6 +119,7 @@ export class Gateway implements RunningGateway {
     inTime.abort();
     await timeout;
     await this.#hall.journal?.close();
+    await leaveMarket(this.#nats);
     return cutOff;
   }
 }

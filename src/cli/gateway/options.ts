@@ -1,5 +1,6 @@
 import type { ParseArgsConfig } from 'node:util';
 import { type JournalOptions, journalArguments, journalOptions, journalUsage } from './journal/options.ts';
+import { type NatsOptions, natsArguments, natsOptions, natsUsage } from './nats/options.ts';
 import { parseCount, UsageError } from './usage.ts';
 
 export { parseCount, UsageError } from './usage.ts';
@@ -32,6 +33,8 @@ export interface GatewayOptions {
   procs: number;
   /** Where orders are kept before they are acknowledged; null: nowhere. */
   journal: JournalOptions | null;
+  /** The market that it shares with other gateways; null: it has its own. */
+  nats: NatsOptions | null;
 }
 
 export const defaultOptions: GatewayOptions = {
@@ -49,6 +52,7 @@ export const defaultOptions: GatewayOptions = {
   drainTimeout: 5000,
   procs: 1,
   journal: null,
+  nats: null,
 };
 
 const MOST_PROCS = 64;
@@ -73,6 +77,7 @@ const NAMES = {
 export const gatewayArguments = {
   listen: { type: 'string' },
   ...journalArguments,
+  ...natsArguments,
   ...(Object.fromEntries(Object.keys(NAMES).map((name) => [name, { type: 'string' }])) as {
     [name in keyof typeof NAMES]: { type: 'string' };
   }),
@@ -82,6 +87,7 @@ export function gatewayOptions(values: Record<string, unknown>): GatewayOptions 
   const options = { ...defaultOptions };
   if (typeof values.listen === 'string') options.address = values.listen;
   options.journal = journalOptions(values);
+  options.nats = natsOptions(values);
   for (const [name, key] of Object.entries(NAMES)) {
     const text = values[name];
     if (typeof text === 'string') options[key] = parseCount(name, text);
@@ -108,5 +114,7 @@ export const gatewayUsage = `gopark gateway [options]    a market-data and order
   --procs n                 threads that serve connections           (${defaultOptions.procs})
 
 ${journalUsage}
+
+${natsUsage}
 
   --demo                    put it under load from a second process, and end`;

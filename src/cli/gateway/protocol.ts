@@ -1,6 +1,6 @@
 /** One line of a client, understood. `error` and `reject` carry what the client is told, `order` the line's words. */
 export type Request =
-  | { kind: 'subscribe'; symbols: string[] }
+  | { kind: 'subscribe'; symbols: string[]; after: number | null }
   | { kind: 'unsubscribe'; symbols: string[] }
   | { kind: 'order'; id: string; order: string }
   | { kind: 'feed'; symbol: string; price: string }
@@ -25,8 +25,15 @@ const AFTER_ORD = 'ORD '.length;
 /** A line's bytes on their way to a string: a Buffer over each would be garbage. */
 const scratch = Buffer.alloc(LONGEST_LINE);
 
+/** Of a tick. */
+const SEQUENCE = /^\d{1,15}$/;
+
 const PING: Request = { kind: 'ping' };
 const STATS: Request = { kind: 'stats' };
+
+export function isSymbol(text: string): boolean {
+  return SYMBOL.test(text);
+}
 
 /** Understands one line of at most LONGEST_LINE bytes, without its end. Never throws, whatever the bytes are. */
 export function parseLine(line: Uint8Array): Request {
@@ -84,8 +91,14 @@ function parseFeed(words: string[]): Request {
 }
 
 function parseSymbols(words: string[]): Request {
-  if (words.length !== 2) return error(`expected ${words[0]} SYM[,SYM...]`);
-  const symbols = words[1]!.split(',');
+  const [command, list, after = null] = words as [string, string | undefined, string?];
+  const mayHaveNumber = command === 'SUB';
+  if (list === undefined || words.length > (mayHaveNumber ? 3 : 2)) {
+    return error(`expected ${command} SYM[,SYM...]${mayHaveNumber ? ' [seq]' : ''}`);
+  }
+  const symbols = list.split(',');
   for (const symbol of symbols) if (!SYMBOL.test(symbol)) return error('bad symbol');
-  return { kind: words[0] === 'SUB' ? 'subscribe' : 'unsubscribe', symbols };
+  if (command !== 'SUB') return { kind: 'unsubscribe', symbols };
+  if (after !== null && !SEQUENCE.test(after)) return error('bad number');
+  return { kind: 'subscribe', symbols, after: after === null ? null : Number(after) };
 }

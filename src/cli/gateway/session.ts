@@ -295,7 +295,7 @@ export class Session implements Asker {
         counters.rejects++;
         return `REJ ${request.id} ${request.reason}\n`;
       case 'subscribe':
-        return this.subscribe(request.symbols);
+        return this.subscribe(request.symbols, request.after);
       case 'unsubscribe':
         return this.unsubscribe(request.symbols);
       case 'ping':
@@ -310,9 +310,16 @@ export class Session implements Asker {
     }
   }
 
-  private subscribe(symbols: string[]): string {
+  private subscribe(symbols: string[], after: number | null): string {
+    const { market } = this.#gateway;
+    const refusal = after === null ? null : market.cannotTell(after);
+    if (refusal !== null) return `ERR ${refusal}\n`;
     const { topics, failed } = subscribe(this.#gateway, this, this.#topics, symbols);
     this.#topics = topics;
+    // Before any later tick. What is missed by who is slow would not be told again: these are no ticks to be conflated.
+    if (after !== null && failed === '') {
+      for (const piece of market.replay(symbols, after)) this.send(piece);
+    }
     return failed || `OK SUB ${topics.length}\n`;
   }
 

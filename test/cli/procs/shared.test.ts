@@ -15,7 +15,7 @@ import {
   sharedCounters,
   sumOfCounters,
 } from '#dist/cli/gateway/procs/shared-counters.js';
-import { eachTick } from '#dist/cli/gateway/procs/tick-desk.js';
+import { eachTick } from '#dist/cli/gateway/procs/ticks.js';
 
 describe('gateway: what Ps share', () => {
   test('admission: as one P would, wherever they come in', () => {

@@ -2,12 +2,14 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { go } from '../../../runtime/index.ts';
 import { SharedBroadcast, SharedChan, type Subscription } from '../../../sync/index.ts';
 import { Hall } from '../hall.ts';
+import type { History } from '../history.ts';
 import { Market } from '../market.ts';
+import { askForPast, receivePast } from './past.ts';
 import { RemoteExchange } from './remote-exchange.ts';
 import { RemoteJournal } from './remote-journal.ts';
 import { SharedAdmission } from './shared-admission.ts';
 import { sharedCounters, sumOfCounters } from './shared-counters.ts';
-import { eachTick } from './tick-desk.ts';
+import { eachTick } from './ticks.ts';
 import type { Wiring } from './wiring.ts';
 
 /** How often a P says how long its event loop was held, and how closely it looks; milliseconds. */
@@ -18,14 +20,16 @@ const RESOLUTION = 5;
 export class Branch {
   readonly hall: Hall;
 
-  constructor(index: number, wiring: Wiring) {
+  private constructor(
+    index: number,
+    wiring: Wiring,
+    prices: SharedChan<string>,
+    ticks: Subscription<string>,
+    history: History | null,
+  ) {
     const { options } = wiring;
     const counters = sharedCounters(wiring.counters, index);
-    const market = new Market(
-      options.maxSymbols,
-      counters,
-      new RemoteExchange(SharedChan.from(wiring.prices)),
-    );
+    const market = new Market(options.maxSymbols, counters, new RemoteExchange(prices), history);
     const sequence = new BigInt64Array(wiring.sequence);
     const journal =
       wiring.orders === null
@@ -43,11 +47,30 @@ export class Branch {
       // The main thread tells.
       onTrouble: () => {},
     });
-    const ticks: Subscription<string> = SharedBroadcast.from<string>(wiring.ticks).subscribe();
+    // Some of the first may be known from what was told of the past.
+    let known = history?.last ?? 0;
     go(async () => {
-      for await (const text of ticks) await eachTick(text, (symbol, line) => market.deliver(symbol, line));
+      for await (const text of ticks) {
+        await eachTick(text, (symbol, line, number) => {
+          if (history === null) return market.deliver(symbol, line);
+          if (number <= known) return null;
+          known = 0;
+          return market.deliver(symbol, line, number);
+        });
+      }
     }).markInternal();
     if (wiring.stalls !== null) tellStalls(new Float64Array(wiring.stalls, index * 8, 1));
+  }
+
+  static async open(index: number, wiring: Wiring): Promise<Branch> {
+    const prices = SharedChan.from<string>(wiring.prices);
+    const ticks = SharedBroadcast.from<string>(wiring.ticks).subscribe();
+    const { nats } = wiring.options;
+    if (nats === null) return new Branch(index, wiring, prices, ticks, null);
+    // From here on nothing is missed; what was before, the main thread knows.
+    await prices.send(askForPast(index));
+    const history = await receivePast(SharedChan.from<string>(wiring.past[index]!), nats.history);
+    return new Branch(index, wiring, prices, ticks, history);
   }
 }
 

@@ -5,7 +5,7 @@ import { Branch } from './branch.ts';
 import type { Wiring } from './wiring.ts';
 
 const { index, data } = proc();
-const { hall } = new Branch(index, data as Wiring);
+const { hall } = await Branch.open(index, data as Wiring);
 
 export const { onPrepare, onRequest, onDisconnect } = hall;
 export const limits = loopLimits;

@@ -3,9 +3,12 @@ import { escapeText } from '../../../runtime/escape.ts';
 import { type Crash, type ProcStatus, type Server, serve } from '../../../serve/index.ts';
 import type { Counters } from '../counters.ts';
 import { listenOptionsFor } from '../gateway.ts';
+import { History } from '../history.ts';
 import type { Journal } from '../journal/journal.ts';
 import { describeRecovery, openJournal } from '../journal/open.ts';
 import { JournalTrouble } from '../journal/trouble.ts';
+import { joinMarket, leaveMarket } from '../nats/join.ts';
+import type { NatsMarket } from '../nats/nats-market.ts';
 import type { GatewayOptions } from '../options.ts';
 import type { RunningGateway } from '../start.ts';
 import { JournalDesk } from './journal-desk.ts';
@@ -33,6 +36,8 @@ export class ProcsGateway implements RunningGateway {
   readonly #options: GatewayOptions;
   readonly #journal: Journal | null;
   readonly #desk: JournalDesk | null = null;
+  readonly #nats: NatsMarket | null;
+  readonly #ticks: TickDesk;
   readonly #wiring: Wiring;
   readonly #ends: Ends;
   #server!: Server;
@@ -40,14 +45,18 @@ export class ProcsGateway implements RunningGateway {
   private constructor(
     options: GatewayOptions,
     opened: Awaited<ReturnType<typeof openJournal>> | null,
+    nats: NatsMarket | null,
     watched: boolean,
   ) {
+    this.#nats = nats;
     this.#options = options;
     this.report = opened === null ? null : describeRecovery(options.journal!.path, opened.recovered);
     this.#journal = opened?.journal ?? null;
     ({ wiring: this.#wiring, ends: this.#ends } = wire(options, watched));
-    const { orders, answers, prices, ticks } = this.#ends;
-    new TickDesk(ticks).serve(prices);
+    const { orders, answers, prices, ticks, past } = this.#ends;
+    const history = nats === null ? null : new History(options.nats!.history, nats.before);
+    this.#ticks = new TickDesk(ticks, past, nats, history);
+    this.#ticks.serve(prices);
     if (opened === null || orders === null) return;
     const trouble = new JournalTrouble();
     const { journal, recovered } = opened;
@@ -62,18 +71,23 @@ export class ProcsGateway implements RunningGateway {
   static async start(options: GatewayOptions, running: Running = {}): Promise<ProcsGateway> {
     const { module = handler, watched = false } = running;
     const opened = options.journal === null ? null : await openJournal(options.journal);
-    const gateway = new ProcsGateway(options, opened, watched);
+    let gateway: ProcsGateway | null = null;
+    let nats: NatsMarket | null = null;
     try {
+      nats = await joinMarket(options);
+      gateway = new ProcsGateway(options, opened, nats, watched);
+      const started = gateway;
       gateway.#server = await serve({
         listen: `tcp://${options.address}`,
         handler: module,
         procs: options.procs,
         listenOptions: listenOptionsFor(options),
         data: gateway.#wiring,
-        onCrash: (crash) => gateway.#crashed(crash),
+        onCrash: (crash) => started.#crashed(crash),
       });
     } catch (error) {
-      gateway.#close();
+      if (gateway !== null) gateway.#close();
+      await nats?.leave();
       await opened?.journal.close();
       throw error;
     }
@@ -107,6 +121,7 @@ export class ProcsGateway implements RunningGateway {
     prices.reclaim(threadId);
     orders?.reclaim(threadId);
     this.#desk?.forget(index);
+    this.#ticks.forget(index);
     clearAdmission(this.#wiring.admission, index);
     clearOfNow(this.#wiring.counters, index);
     const why = escapeText(error.stack ?? String(error));
@@ -120,9 +135,10 @@ export class ProcsGateway implements RunningGateway {
 
   async shutdown(): Promise<number> {
     const cutOff = await this.#server.shutdown({ timeout: this.#options.drainTimeout });
-    // Nobody has orders any more.
+    // Nobody has orders or prices any more.
     this.#close();
     await this.#journal?.close();
+    await leaveMarket(this.#nats);
     return cutOff;
   }
 }

@@ -26,6 +26,8 @@ export interface Wiring {
   readonly prices: SharedChanHandle;
   /** Ticks for everybody. */
   readonly ticks: SharedBroadcastHandle;
+  /** For each P, the ticks before its time, where ticks have numbers. */
+  readonly past: readonly SharedChanHandle[];
   readonly counters: SharedArrayBuffer;
   readonly admission: AdmissionMemory;
   /** The number of the last order, where there is no journal. */
@@ -39,6 +41,7 @@ export interface Ends {
   readonly orders: SharedChan<string> | null;
   readonly answers: readonly SharedChan<string>[];
   readonly prices: SharedChan<string>;
+  readonly past: readonly SharedChan<string>[];
   readonly ticks: SharedBroadcast<string>;
 }
 
@@ -51,6 +54,7 @@ export function wire(options: GatewayOptions, watched: boolean): { wiring: Wirin
     orders: hasJournal ? channel(MOST_ANSWERS, procs + 1) : null,
     answers: hasJournal ? Array.from({ length: procs }, () => channel(MOST_ANSWERS, 1)) : [],
     prices: channel(64, procs + 1),
+    past: options.nats === null ? [] : Array.from({ length: procs }, () => channel(MOST_TICKS, 1)),
     ticks: new SharedBroadcast<string>({
       capacity: MOST_TICKS,
       bytes: MOST_BYTES,
@@ -63,6 +67,7 @@ export function wire(options: GatewayOptions, watched: boolean): { wiring: Wirin
     orders: ends.orders?.handle ?? null,
     answers: ends.answers.map(({ handle }) => handle),
     prices: ends.prices.handle,
+    past: ends.past.map(({ handle }) => handle),
     ticks: ends.ticks.handle,
     counters: counterMemory(procs),
     admission: admissionMemory(procs),
