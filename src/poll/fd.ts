@@ -2,7 +2,7 @@ import { spend } from '../runtime/budget.ts';
 import { now } from '../runtime/clock.ts';
 import { abortReason } from '../runtime/failures.ts';
 import { type Parked, park } from '../runtime/park.ts';
-import { settled, settledRead } from '../runtime/settled.ts';
+import { settled, settledRead, settledVoid } from '../runtime/settled.ts';
 import type { RawAddress } from './datagram-driver.ts';
 import {
   OP_ACCEPT,
@@ -267,7 +267,7 @@ export class FD implements SlotOwner {
     if (this.reading.head === null) {
       const failure = this.readFailure();
       if (failure !== FAILED_NOT) return Promise.reject(this.owner.error('read', failure));
-      if (this.hasSomethingToRead()) return settled(0) as Promise<unknown> as Promise<void>;
+      if (this.hasSomethingToRead()) return settledVoid();
     }
     return this.reading.park(new ReadableWaiter(), signal);
   }

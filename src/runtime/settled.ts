@@ -3,6 +3,7 @@ import { nextTurn, spend } from './budget.ts';
 const CACHED = 4096;
 const counts: Promise<number>[] = [];
 const end: Promise<null> = Promise.resolve(null);
+const nothing: Promise<void> = Promise.resolve();
 
 /**
  * A resolved promise for a count that is known already. Small counts share theirs: awaiting a settled promise twice
@@ -25,4 +26,9 @@ export function settledRead(count: number | null): Promise<number | null> {
 /** The same for whatever else is known already. */
 export function settledWith<T>(value: T): Promise<T> {
   return spend() ? nextTurn().then(() => value) : Promise.resolve(value);
+}
+
+/** The same for what has no result: whoever listens for a failure with one function tells it by a value. */
+export function settledVoid(): Promise<void> {
+  return spend() ? nextTurn() : nothing;
 }

@@ -11,10 +11,11 @@ interface DenoConn {
   close(): void;
 }
 declare const Deno: {
-  listen(options: {
-    hostname: string;
-    port: number;
-  }): AsyncIterable<DenoConn> & { readonly addr: { readonly port: number } };
+  listen(options: { hostname: string; port: number }): {
+    accept(): Promise<DenoConn>;
+    readonly addr: { readonly port: number };
+  };
+  readonly errors: { readonly NotConnected: new () => Error };
 };
 
 const { mode, size, buffer } = serverArguments();
@@ -43,7 +44,20 @@ async function serve(conn: DenoConn): Promise<void> {
 
 const listener = Deno.listen({ hostname: '127.0.0.1', port: 0 });
 void report(listener.addr.port, () => open);
-for await (const conn of listener) {
+
+/** Null: it was reset before Deno could ask for its address, which would end a `for await`. */
+async function accept(): Promise<DenoConn | null> {
+  try {
+    return await listener.accept();
+  } catch (error) {
+    if (error instanceof Deno.errors.NotConnected) return null;
+    throw error;
+  }
+}
+
+for (;;) {
+  const conn = await accept();
+  if (conn === null) continue;
   open++;
   conn.setNoDelay(true);
   serve(conn)
