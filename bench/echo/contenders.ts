@@ -35,7 +35,6 @@ const servers: Record<string, Server> = {
   c: {
     title: 'C, epoll',
     start: () => program([compile('echo/peers/echo-server.c')]),
-    modes: ['echo', 'per-message'],
   },
   'c-uring': {
     title: 'C, io_uring',

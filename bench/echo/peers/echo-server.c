@@ -3,6 +3,7 @@
  *
  *   echo-server echo           one send for what one recv brought
  *   echo-server per-message N  one send for each N bytes of it
+ *   echo-server lines          one send for the whole lines in it, each of them found
  *
  * It prints its port.
  */
@@ -28,7 +29,14 @@ static struct pending {
 	size_t from, to;
 } pending[MAX_FD];
 
+/* The beginning of a line whose end has not come, per descriptor. */
+static struct partial {
+	uint8_t *bytes;
+	size_t length;
+} partial[MAX_FD];
+
 static int epoll;
+static bool lines;
 static uint8_t buffer[BUFFER];
 static size_t message_size; /* 0: answer whole reads */
 
@@ -49,6 +57,8 @@ static void drop(int fd)
 {
 	free(pending[fd].bytes);
 	pending[fd] = (struct pending){ 0 };
+	free(partial[fd].bytes);
+	partial[fd] = (struct partial){ 0 };
 	close(fd);
 }
 
@@ -88,8 +98,40 @@ static bool on_writable(int fd)
 	return true;
 }
 
+/* Keeps what follows the last whole line for the next time. */
+static void keep(int fd, const uint8_t *bytes, size_t length)
+{
+	struct partial *rest = &partial[fd];
+	if (length > 0) {
+		rest->bytes = realloc(rest->bytes, length);
+		memcpy(rest->bytes, bytes, length);
+	}
+	rest->length = length;
+}
+
+static bool on_lines(int fd)
+{
+	size_t have = partial[fd].length, whole = 0;
+	if (have == BUFFER)
+		return false;
+	if (have > 0)
+		memcpy(buffer, partial[fd].bytes, have);
+	ssize_t received = recv(fd, buffer + have, BUFFER - have, 0);
+	if (received < 0)
+		return errno == EAGAIN || errno == EINTR;
+	if (received == 0)
+		return false;
+	have += received;
+	for (const uint8_t *end; (end = memchr(buffer + whole, '\n', have - whole)) != NULL;)
+		whole = end + 1 - buffer;
+	keep(fd, buffer + whole, have - whole);
+	return send_all(fd, buffer, whole);
+}
+
 static bool on_readable(int fd)
 {
+	if (lines)
+		return on_lines(fd);
 	ssize_t received = recv(fd, buffer, BUFFER, 0);
 	if (received < 0)
 		return errno == EAGAIN || errno == EINTR;
@@ -115,6 +157,7 @@ int main(int argc, char **argv)
 {
 	if (argc > 2 && strcmp(argv[1], "per-message") == 0)
 		message_size = strtoul(argv[2], NULL, 10);
+	lines = argc > 1 && strcmp(argv[1], "lines") == 0;
 	int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t length = sizeof address;
