@@ -62,8 +62,12 @@ export class Session implements Asker {
   /** Bytes have come. */
   arrived(): void {
     if (this.#waits || this.#over) return;
-    const next = this.read();
-    if (next !== null) this.wait(next);
+    try {
+      const next = this.read();
+      if (next !== null) this.wait(next);
+    } catch (error) {
+      this.failed(error);
+    }
   }
 
   /** The peer has ended its stream, or the connection has broken. */
@@ -336,6 +340,8 @@ export class Session implements Asker {
   // Outgoing
 
   private send(replies: string): void {
+    // It is being closed: what was sent before still goes out.
+    if (!this.conn.isActive) return;
     if (this.#outbox === null && this.tryWrite(encoded(replies))) return;
     (this.#outbox ?? this.fallBehind()).reply(Buffer.from(replies, 'latin1'));
   }
@@ -396,6 +402,12 @@ export class Session implements Asker {
     await this.#answers?.allOut;
     this.send('ERR shutting down\n');
     await this.#outbox?.drained;
-    await this.close();
+    this.leave();
+    try {
+      await this.conn[Symbol.asyncDispose]();
+    } finally {
+      // Not before: who does not take the last bytes is one that was cut off.
+      this.end();
+    }
   }
 }

@@ -1,5 +1,13 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import fastCheck from 'fast-check';
@@ -121,13 +129,28 @@ describe('journal: recovery', () => {
   });
 
   test('one writer at a time', async (t) => {
-    const path = join(directoryOf(t), 'j');
+    const path = join(realpathSync(directoryOf(t)), 'j');
     const first = await recover(path);
     await assert.rejects(recover(path), { code: 'ERR_LOCKED', path });
     await first.file.close();
     await first.lock.close();
     await recovered(path);
     assert.deepEqual(readdirSync(join(path, '..')).sort(), ['j', 'j.lock']);
+  });
+
+  test('one writer at a time, whichever symbolic link leads to it', async (t) => {
+    const directory = realpathSync(directoryOf(t));
+    const [path, link] = [join(directory, 'disk', 'j'), join(directory, 'j')];
+    mkdirSync(join(directory, 'disk'));
+    symlinkSync(join('disk', 'j'), link);
+    const first = await recover(link);
+    assert.equal(first.file.path, path);
+    await assert.rejects(recover(path), { code: 'ERR_LOCKED', path });
+    await assert.rejects(recover(link), { code: 'ERR_LOCKED', path });
+    await first.file.close();
+    await first.lock.close();
+    assert.deepEqual(readdirSync(directory).sort(), ['disk', 'j']);
+    assert.deepEqual(readdirSync(join(directory, 'disk')).sort(), ['j', 'j.lock']);
   });
 });
 

@@ -1,3 +1,4 @@
+import { realpath } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { copy, SectionReader } from '../../../io/index.ts';
 import { type File, open, syncDirectory } from '../../../os/index.ts';
@@ -18,10 +19,11 @@ export interface Recovered {
 }
 
 /**
- * Opens the journal at `path`, or begins one. What stands behind its last good record is cut off, after a copy has
+ * Opens the journal at `given`, or begins one. What stands behind its last good record is cut off, after a copy has
  * been made; nothing before is touched.
  */
-export async function recover(path: string): Promise<Recovered> {
+export async function recover(given: string): Promise<Recovered> {
+  const path = await withoutLinks(given);
   const lock = await takeLock(path);
   try {
     const file = await open(path, 'a+', 0o600);
@@ -42,6 +44,14 @@ export async function recover(path: string): Promise<Recovered> {
     await lock.close();
     throw error;
   }
+}
+
+/** One journal has one lock and one directory for its old files, whichever symbolic link leads to it. */
+async function withoutLinks(path: string): Promise<string> {
+  // Only what exists has such a path; empty, it is a journal that was not begun.
+  const file = await open(path, 'a', 0o600);
+  await file.close();
+  return realpath(path);
 }
 
 async function cutOff(file: File, { end, size }: Scan): Promise<Recovered['cut']> {
