@@ -42,6 +42,11 @@ int32_t slot_open(driver_t *driver, int fd, int32_t flags)
 	slot->out_head = slot->out_tail = -1;
 	slot->out_length = 0;
 	slot->peer_family = 0;
+	if (driver->ringed && flags & (F_WRITABLE | F_CONNECTING) && !(flags & (F_PACKETS | F_PIPE | F_DATAGRAM))) {
+		slot->flags |= F_RING;
+		slot->set = 0;
+		return index;
+	}
 	int32_t error = slot_watch(driver, slot, 0);
 	if (error < 0) {
 		slot_close(driver, slot);
@@ -405,6 +410,10 @@ static napi_value assign(napi_env env, napi_callback_info info)
 		return number(env, -EINVAL);
 	if (set == slot->set)
 		return number(env, 0);
+	if (slot->flags & F_RING) {
+		slot->set = set;
+		return number(env, 0);
+	}
 	epoll_ctl(driver->sets[slot->set].epoll, EPOLL_CTL_DEL, slot->fd, NULL);
 	return number(env, slot_watch(driver, slot, set));
 }
@@ -427,6 +436,42 @@ static napi_value shut_down(napi_env env, napi_callback_info info)
 	slot_t *slot;
 	arguments(env, info, 2, values, &slot);
 	return number(env, slot == NULL ? -EBADF : outcome(shutdown(slot->fd, int_argument(env, values[1]))));
+}
+
+/* socketError(slot): the negated errno that the socket has to tell, once, or 0: how a connect has ended */
+static napi_value socket_error(napi_env env, napi_callback_info info)
+{
+	napi_value values[1];
+	slot_t *slot;
+	arguments(env, info, 1, values, &slot);
+	int error = EBADF;
+	socklen_t length = sizeof error;
+	if (slot != NULL && getsockopt(slot->fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0)
+		error = errno;
+	return number(env, -error);
+}
+
+/* ringConnections(): those opened from now on are in no epoll set */
+static napi_value ring_connections(napi_env env, napi_callback_info info)
+{
+	arguments(env, info, 0, NULL, NULL)->ringed = true;
+	return NULL;
+}
+
+/* socketPair(out): two connected descriptors, the caller's; 0 or a negated errno */
+static napi_value socket_pair(napi_env env, napi_callback_info info)
+{
+	napi_value values[1];
+	size_t length;
+	void *out;
+	int pair[2];
+	arguments(env, info, 1, values, NULL);
+	if (napi_get_typedarray_info(env, values[0], NULL, &length, &out, NULL, NULL) != napi_ok || length < 2)
+		return number(env, -EFAULT);
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) < 0)
+		return number(env, -errno);
+	memcpy(out, pair, sizeof pair);
+	return number(env, 0);
 }
 
 /* close(slot) */
@@ -543,6 +588,9 @@ const napi_property_descriptor descriptor_functions[] = {
 	FUNCTION("shutdown", shut_down),
 	FUNCTION("assign", assign),
 	FUNCTION("retry", retry),
+	FUNCTION("socketError", socket_error),
+	FUNCTION("ringConnections", ring_connections),
+	FUNCTION("socketPair", socket_pair),
 	FUNCTION("close", close_slot),
 	FUNCTION("setOption", set_option),
 	FUNCTION("getOption", get_option),

@@ -35,6 +35,7 @@ typedef struct driver {
 	int open_handles; /* and files that threads are sending */
 	bool idling, closing;
 	bool ran; /* JavaScript, since the loop was last about to sleep */
+	bool ringed; /* connections are an io_uring's */
 
 	poller_set_t sets[MOST_SETS]; /* the first one is everybody's who was not assigned to another */
 	int32_t set_count;

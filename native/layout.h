@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-enum { LAYOUT_VERSION = 19 };
+enum { LAYOUT_VERSION = 20 };
 
 /* The header. JavaScript fills in the first six before init; the rest changes all the time. */
 enum {
@@ -104,6 +104,7 @@ enum {
 	F_PACKETS = 1 << 13, /* messages with bounds: a short receive says nothing about what else is there */
 	F_SHARED = 1 << 14,  /* other processes have the socket, too */
 	F_PIPE = 1 << 15,    /* a pipe or FIFO: read and written, and not ours to close */
+	F_RING = 1 << 16,    /* a connection that an io_uring sees to, and no epoll set */
 
 	/* A pipe may have bounds that its writer has set. */
 	F_SHORT_MEANS_NOTHING = F_PEER_CLOSED | F_PACKETS | F_PIPE,

@@ -12,7 +12,13 @@
 #include "gopark.h"
 #include "uring.h"
 
-enum { URING_BUDGET_US = 10 * 1000, MOST_CANCEL_SECONDS = 5 };
+enum {
+	URING_BUDGET_US = 10 * 1000,
+	MOST_CANCEL_SECONDS = 5,
+	TASK_WORK = 16, /* one call of the kernel's brings some 20 completions at most: after so many there are more */
+	MOST_GATHERED = 512,
+	WORTH_ANOTHER_ROUND = 8, /* after fewer completions it is libuv's turn to look, which it does anyway */
+};
 
 typedef struct {
 	napi_env env;
@@ -64,16 +70,16 @@ static uint32_t to_submit(uring_t *ring)
 	return __atomic_load_n(ring->sq_tail, __ATOMIC_ACQUIRE) - __atomic_load_n(ring->sq_head, __ATOMIC_ACQUIRE);
 }
 
-static bool has_completions(uring_t *ring)
+static uint32_t completions(uring_t *ring)
 {
-	return __atomic_load_n(ring->cq_tail, __ATOMIC_ACQUIRE) != __atomic_load_n(ring->cq_head, __ATOMIC_RELAXED);
+	return __atomic_load_n(ring->cq_tail, __ATOMIC_ACQUIRE) - __atomic_load_n(ring->cq_head, __ATOMIC_RELAXED);
 }
 
 /* Something is to be done that no wake-up will tell of. */
 static bool has_work(uring_t *ring)
 {
 	uint32_t flags = __atomic_load_n(ring->sq_flags, __ATOMIC_ACQUIRE);
-	return has_completions(ring) || to_submit(ring) > 0 || flags & (URING_SQ_CQ_OVERFLOW | URING_SQ_TASKRUN);
+	return completions(ring) > 0 || to_submit(ring) > 0 || flags & (URING_SQ_CQ_OVERFLOW | URING_SQ_TASKRUN);
 }
 
 static int32_t enter(uring_t *ring, uint32_t wait)
@@ -126,30 +132,48 @@ static void want_wake(uring_t *ring, bool wanted)
 	__atomic_store_n(ring->cq_flags, wanted ? 0 : URING_CQ_EVENTFD_DISABLED, __ATOMIC_SEQ_CST);
 }
 
-/* Batch by batch: JavaScript takes what has completed, goroutines run, and what they submitted goes with the next enter. */
-static void run(uring_t *ring)
+/* Submits, and lets the kernel complete what is due, one bounded batch of it. */
+static uint32_t complete_more(uring_t *ring)
+{
+	uint32_t before, now = completions(ring);
+	do {
+		before = now;
+		enter(ring, 0);
+		now = completions(ring);
+	} while (now - before >= TASK_WORK && now < MOST_GATHERED);
+	return now;
+}
+
+/*
+ * Batch by batch: JavaScript takes what has completed, goroutines run, and what they submitted goes with the next
+ * enter. True: time was up, and there may be more, of which nothing tells.
+ */
+static bool run(uring_t *ring)
 {
 	napi_handle_scope scope;
+	bool more = false;
+	uint32_t found;
 	if (ring->closed || napi_open_handle_scope(ring->env, &scope) != napi_ok)
-		return;
+		return false;
 	want_wake(ring, false);
 	uint32_t begun = (uint32_t)monotonic_us();
 	do {
-		enter(ring, 0);
-		if (!has_completions(ring) || !call_javascript(ring->env, ring->async_context, ring->on_batch) ||
-		    !flush_chains(ring->env))
+		found = complete_more(ring);
+		if (found == 0 || !call_javascript(ring->env, ring->async_context, ring->on_batch) || !flush_chains(ring->env))
 			break;
-	} while (!ring->closed && (uint32_t)monotonic_us() - begun < URING_BUDGET_US);
+		more = (uint32_t)monotonic_us() - begun >= URING_BUDGET_US;
+	} while (!ring->closed && !more && (found >= WORTH_ANOTHER_ROUND || has_work(ring)));
 	napi_close_handle_scope(ring->env, scope);
+	return more;
 }
 
 /* Before the loop sleeps: either it does not, or the next completion wakes it. */
-static void settle(uring_t *ring)
+static void settle(uring_t *ring, bool more)
 {
 	if (ring->closed)
 		return;
 	want_wake(ring, true);
-	bool busy = has_work(ring);
+	bool busy = more || has_work(ring);
 	if (busy == ring->idling)
 		return;
 	ring->idling = busy;
@@ -167,17 +191,14 @@ static void on_wake(uv_poll_t *handle, int status, int events)
 	uint64_t count;
 	if (read(ring->wake, &count, sizeof count) < 0 && errno != EAGAIN)
 		return;
-	run(ring);
-	settle(ring);
+	settle(ring, run(ring));
 }
 
 /* What timers, file callbacks and others submitted since the last batch goes to the kernel now. */
 static void on_uring_prepare(uv_prepare_t *handle)
 {
 	uring_t *ring = uv_handle_get_data((uv_handle_t *)handle);
-	if (has_work(ring))
-		run(ring);
-	settle(ring);
+	settle(ring, (ring->idling || has_work(ring)) && run(ring));
 }
 
 static void *handle_of(uring_t *ring, int type)

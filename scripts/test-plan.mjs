@@ -48,7 +48,10 @@ const INDEPENDENT = [
 const ON_FILES = ['cli/journal/', 'os/'];
 
 /** In the name of a file: it is about this driver alone. */
-const DRIVERS = ['epoll', 'portable'];
+const DRIVERS = ['epoll', 'uring', 'portable'];
+
+/** What of the rest runs on uring, too, unless `--driver uring` asks for all: its difference ends at the driver's contract. */
+const ON_URING = ['poll/'];
 
 /** Latency can only be judged by a test that has the machine to itself. */
 const ALONE = ['fairness'];
@@ -58,8 +61,13 @@ export async function availableDrivers() {
   const { decide } = await import('../dist/poll/drivers/choice.js');
   const { findNative } = await import('../dist/poll/drivers/epoll/native.js');
   const { choice } = decide(process.platform, '', findNative);
-  if (choice.driver === 'epoll') return { available: ['epoll', 'portable'], missing: [] };
-  return { available: ['portable'], missing: choice.others.filter(({ driver }) => driver === 'epoll') };
+  if (choice.driver !== 'epoll') {
+    return { available: ['portable'], missing: choice.others.filter(({ driver }) => driver === 'epoll') };
+  }
+  const { choice: asked } = decide(process.platform, 'uring', findNative);
+  return asked.driver === 'uring'
+    ? { available: ['epoll', 'uring', 'portable'], missing: [] }
+    : { available: ['epoll', 'portable'], missing: asked.others.filter(({ driver }) => driver === 'uring') };
 }
 
 /** Null, or why there is no ring for files here. */
@@ -102,9 +110,13 @@ export function plan(filters, drivers, only, hasFileRing) {
   for (const driver of drivers) {
     if (only !== null && only !== driver) continue;
     const others = DRIVERS.filter((name) => name !== driver);
+    const wanted = (name) =>
+      driver !== 'uring' || only === 'uring' || ON_URING.some((start) => name.startsWith(start));
     add(
       driver,
-      files.filter((name) => !isIndependent(name) && !others.some((other) => name.includes(other))),
+      files.filter(
+        (name) => wanted(name) && !isIndependent(name) && !others.some((other) => name.includes(other)),
+      ),
     );
   }
   return runs;

@@ -96,8 +96,9 @@ export abstract class ConnectionBase extends LinkFaces {
     if (this.flags & SHUT) return;
     const off = this.flags & (PAUSED | FULL | ENDED);
     const size = this.readSize;
-    const wanted = off ? 0 : size > SMALLEST_READ << LARGEST_SHARED ? -1 : size;
-    this.host.poller.driver.stream(this.fd.slot, wanted);
+    const { driver } = this.host.poller;
+    const fetched = size > SMALLEST_READ << LARGEST_SHARED && !driver.capabilities.has('ahead');
+    driver.stream(this.fd.slot, off ? 0 : fetched ? -1 : size);
   }
 
   protected get readSize(): number {

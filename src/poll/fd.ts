@@ -555,6 +555,8 @@ export class FD implements SlotOwner {
     const offset = sharedClockOffset(now());
     const leases = driver.leases!;
     const outbound = leases.takeOutbound(this.slot);
+    const received = leases.takeInbound(this.slot);
+    if (received !== null) this.keepInbound(received);
     const failed = leases.takeError(this.slot) || (this.#rare?.failed ?? 0);
     const lease = leases.lease(this.slot);
     driver.release();

@@ -16,6 +16,8 @@ export const LEASE_TIME = 10_000;
 export interface LeaseDriver {
   /** What is outbound, which then is so no more: the caller sees to it. null: nothing. */
   takeOutbound(slot: number): Uint8Array | null;
+  /** What has been received and told to nobody, which then is so no more: the caller sees to it. null: nothing. */
+  takeInbound(slot: number): Uint8Array | null;
   /** An errno that the next receive would have told; then it does not any more. 0: none. */
   takeError(slot: number): number;
   /**

@@ -264,7 +264,7 @@ describe('doctor: the command', () => {
     const report = JSON.parse(stdout);
     assert.equal(report.works, true);
     assert.equal(report.node.version, process.version);
-    assert.ok(['epoll', 'portable'].includes(report.driver.driver));
+    assert.ok(['epoll', 'uring', 'portable'].includes(report.driver.driver));
     assert.deepEqual(report.problems, []);
     const text = doctor([]);
     assert.equal(text.status, 0);

@@ -18,6 +18,9 @@ import {
 } from '#dist/poll/drivers/epoll/layout.js';
 import { loadNative, type Native } from '#dist/poll/drivers/epoll/native.js';
 import { PortableDriver } from '#dist/poll/drivers/portable/driver.js';
+import type { BufferSizes } from '#dist/poll/drivers/uring/buffers.js';
+import { UringDriver } from '#dist/poll/drivers/uring/driver.js';
+import { Ring, type RingSizes } from '#dist/poll/drivers/uring/ring.js';
 import type { Subject } from './driver-suite.ts';
 import { turns } from './waiting.ts';
 
@@ -28,8 +31,22 @@ export interface Inspected {
   assertEmpty(): Promise<void>;
 }
 
-/** epoll with the words that it shares with C. */
-function inspectedEpoll(sizes: Sizes): Inspected {
+const RING: RingSizes = { submissions: 1024, completions: 8192 };
+const BUFFERS: BufferSizes = {
+  incremental: { count: 16, size: 256 * 1024 },
+  whole: { count: 64, size: 64 * 1024 },
+};
+
+function makeUring(native: Native, sizes: Sizes, ringSizes: RingSizes, buffers: BufferSizes): UringDriver {
+  const ring = Ring.open(native, ringSizes);
+  assert.ok(ring instanceof Ring, 'the kernel gives a ring');
+  const driver = UringDriver.on(ring, native, sizes, buffers);
+  assert.ok(driver instanceof UringDriver, 'the kernel takes the buffers');
+  return driver;
+}
+
+/** epoll, or io_uring, which has the same, with the words that it shares with C. */
+function inspectedNative(sizes: Sizes, uring: boolean): Inspected {
   const native = loadNative();
   let words = new Int32Array(0);
   // The functions of a native module cannot be assigned to, and are not enumerable either.
@@ -42,7 +59,7 @@ function inspectedEpoll(sizes: Sizes): Inspected {
     },
   });
   return {
-    driver: new EpollDriver(spied, sizes),
+    driver: uring ? makeUring(spied, sizes, RING, BUFFERS) : new EpollDriver(spied, sizes),
     async assertEmpty() {
       await turns(3);
       const count = words[H_SLOTS]!;
@@ -66,7 +83,8 @@ function inspectedPortable({ slots }: Sizes): Inspected {
 
 /** A driver of the test's own, of the kind that this run of the tests is for; `sizes` as far as it has any. */
 export function driverUnderTest(sizes: Sizes): Inspected {
-  return driverChoice().driver === 'epoll' ? inspectedEpoll(sizes) : inspectedPortable(sizes);
+  const { driver } = driverChoice();
+  return driver === 'portable' ? inspectedPortable(sizes) : inspectedNative(sizes, driver === 'uring');
 }
 
 /** epoll for the driver suite, here and in processes of its own. */
@@ -78,6 +96,33 @@ export function epollSubject(name: string, sizes: Sizes): Subject {
     source: `import { EpollDriver } from '#dist/poll/drivers/epoll/driver.js';
       import { loadNative } from '#dist/poll/drivers/epoll/native.js';
       const driver = new EpollDriver(loadNative(), ${JSON.stringify(sizes)});`,
+  };
+}
+
+/** io_uring for the driver suite. */
+export function uringSubject(
+  name: string,
+  sizes: Sizes,
+  ring: RingSizes = RING,
+  buffers: BufferSizes = BUFFERS,
+): Subject & { readonly made: UringDriver } {
+  let made: UringDriver | null = null;
+  return {
+    name,
+    harness: new Set(['sockets', 'process']),
+    make: () => {
+      made = makeUring(loadNative(), sizes, ring, buffers);
+      return made;
+    },
+    get made() {
+      assert.ok(made !== null);
+      return made;
+    },
+    source: `import { UringDriver } from '#dist/poll/drivers/uring/driver.js';
+      import { Ring } from '#dist/poll/drivers/uring/ring.js';
+      import { loadNative } from '#dist/poll/drivers/epoll/native.js';
+      const ring = Ring.open(loadNative(), ${JSON.stringify(ring)});
+      const driver = UringDriver.on(ring, loadNative(), ${JSON.stringify(sizes)}, ${JSON.stringify(buffers)});`,
   };
 }
 

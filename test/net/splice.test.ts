@@ -617,8 +617,11 @@ test('pipes that nobody needs any more are closed', needs('splice'), async () =>
     }).length;
     const before = pipes();
     // Little more than goes by memory: the pipe is needed for its end only.
-    await a.write(new Uint8Array(20_000));
-    await copyN(target, source, 20_000);
+    // Where connections are received ahead of their reader, that goes by memory, too.
+    const size = process.env.GOPARK_DRIVER === 'uring' ? 200_000 : 20_000;
+    const writing = a.write(new Uint8Array(size));
+    await copyN(target, source, size);
+    await writing;
     const used = pipes() - before;
     while (pipes() > before) await new Promise((resolve) => real(resolve, 10));
     console.error(used);

@@ -241,15 +241,20 @@ describe('choice of the driver: GOPARK_DRIVER', () => {
     assert.match(stdout, /^DriverError ERR_DRIVER GOPARK_DRIVER=epoll: epoll cannot run here: .+/);
   });
 
-  test('uring is not there yet, others never will be', () => {
-    const project = cleanProject();
-    assert.match(
-      project.run(failure, { env: { GOPARK_DRIVER: 'uring' } }).stdout,
-      /^DriverError ERR_DRIVER GOPARK_DRIVER=uring: the io_uring driver is not part of this version/,
+  test('uring, where there is no native part: portable, with one line', { skip: linux }, () => {
+    const { stdout, stderr } = cleanProject().run(PROGRAM, { env: { GOPARK_DRIVER: 'uring' } });
+    assert.match(stderr, COMPLAINT);
+    assert.deepEqual(
+      JSON.parse(stdout).others.map(({ driver }: { driver: string }) => driver),
+      ['epoll', 'uring'],
     );
+  });
+
+  test('others there never will be', () => {
+    const project = cleanProject();
     assert.equal(
       project.run(failure, { env: { GOPARK_DRIVER: 'kqueue' } }).stdout,
-      'DriverError ERR_DRIVER GOPARK_DRIVER="kqueue": no such driver; there are epoll and portable\n',
+      'DriverError ERR_DRIVER GOPARK_DRIVER="kqueue": no such driver; there are epoll, uring and portable\n',
     );
   });
 });

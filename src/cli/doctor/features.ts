@@ -41,7 +41,7 @@ function ioUring(system: System): Feature {
   if (/^Seccomp:\s*2$/m.test(readText(system, '/proc/self/status') ?? '')) {
     return unknown(name, 'a seccomp filter is at work, and those of containers often forbid it');
   }
-  return yes(name, 'gopark has no driver for it yet');
+  return yes(name, 'not tried');
 }
 
 function ipv6(system: System): Feature {

@@ -6,6 +6,7 @@ import { driverChoice } from '../../poll/index.ts';
 import { UsageError } from '../gateway/options.ts';
 import { printed } from './print.ts';
 import { type Manifest, makeReport } from './report.ts';
+import { tryIoUring } from './ring.ts';
 import { selfTest } from './self-test.ts';
 import { thisSystem } from './system.ts';
 
@@ -26,8 +27,11 @@ export async function doctorCommand(args: string[]): Promise<number> {
   ) as Manifest;
   const choice = driverChoice();
   const failed = choice.driver === null ? null : await selfTest();
-  const files = { ...fileEngineChoice(), whyNoRing: whyNoFileRing() };
-  const report = makeReport(thisSystem, manifest, choice, failed, files);
+  const ring = tryIoUring();
+  // Where a filter ends who tries, we do not.
+  const whyNoRing = ring?.state === 'no' ? ring.detail : whyNoFileRing();
+  const files = { ...fileEngineChoice(), whyNoRing };
+  const report = makeReport(thisSystem, manifest, choice, failed, files, ring);
   console.log(json ? JSON.stringify(report, null, 2) : printed(report));
   return report.problems.length === 0 ? 0 : 1;
 }

@@ -39,6 +39,7 @@ export interface Manifest {
  * Puts the report together.
  *
  * @param failed what the self-test said; null: it went well
+ * @param ring what became of an io_uring; null: none was tried
  */
 export function makeReport(
   system: System,
@@ -46,12 +47,18 @@ export function makeReport(
   driver: DriverChoice,
   failed: string | null,
   files: FilesReport | null = null,
+  ring: Feature | null = null,
 ): Report {
   const [, major = '0', minor = '0'] = /(\d+)\.(\d+)/.exec(engines.node) ?? [];
   const supported = isAtLeast(system.nodeVersion, Number(major), Number(minor));
   const limits = systemLimits(system);
   const advice = limits.map((limit) => limit.advice).filter((text) => text !== null);
-  if (driver.degraded) {
+  if (driver.degraded && driver.driver === 'epoll') {
+    advice.unshift(
+      'driver: io_uring is refused, often by the filter of a container (Docker: --security-opt seccomp=...) or by ' +
+        'kernel.io_uring_disabled; without GOPARK_DRIVER=uring nothing is said of it',
+    );
+  } else if (driver.degraded) {
     advice.unshift(
       'driver: to have epoll, install the package of this platform with gopark (npm install --include=optional), ' +
         'or, in a clone, a C compiler, and run node scripts/build-native.mjs',
@@ -70,7 +77,7 @@ export function makeReport(
     driver,
     works: driver.driver === null ? null : failed === null,
     files,
-    features: kernelFeatures(system),
+    features: kernelFeatures(system).map((feature) => (feature.name === ring?.name ? ring : feature)),
     limits,
     advice,
     problems,

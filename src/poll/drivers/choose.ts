@@ -1,9 +1,14 @@
 import { readFileSync } from 'node:fs';
 import type { Driver } from '../driver.ts';
-import { DriverError, decision } from './choice.ts';
+import { DriverError, decision, reviseChoice } from './choice.ts';
 import { EpollDriver } from './epoll/driver.ts';
+import type { Sizes } from './epoll/layout.ts';
+import type { Native } from './epoll/native.ts';
 import { PortableDriver } from './portable/driver.ts';
 import { oncePerProcess } from './process-once.ts';
+import { UringDriver } from './uring/driver.ts';
+import { type Refusal, Ring } from './uring/ring.ts';
+import { threadRing } from './uring/thread-ring.ts';
 
 /** More slots than this no process needs; a limit of "unlimited" must not reserve memory without bound. */
 const MOST_SLOTS = 1 << 20;
@@ -18,25 +23,35 @@ function descriptorLimit(): number {
   }
 }
 
+const MEMORY = { inbound: 1 << 20, outbound: 1 << 20, maxRecv: 16 * 1024 };
+/** What connections receive into: as much as the caches hold. */
+const BUFFERS = { incremental: { count: 16, size: 256 * 1024 }, whole: { count: 64, size: 64 * 1024 } };
+
 /**
  * The driver of this thread. Says once a process, on stderr, that a lesser one than this platform could have runs.
  *
  * @throws DriverError when `GOPARK_DRIVER` names one that does not exist or cannot run.
  */
 export function chooseDriver(): Driver {
-  const { choice, native } = decision();
-  if (choice.driver === null) throw new DriverError(choice.why);
   const slots = Math.min(MOST_SLOTS, Math.max(1024, descriptorLimit()));
-  if (native !== null) {
-    return new EpollDriver(native, {
-      slots,
-      inbound: 1 << 20,
-      outbound: 1 << 20,
-      maxRecv: 16 * 1024,
-    });
+  let decided = decision();
+  let driver: Driver | null = null;
+  if (decided.choice.driver === 'uring') {
+    const made = makeUring(decided.native!, { slots, ...MEMORY });
+    if (made instanceof UringDriver) driver = made;
+    else decided = reviseChoice(decided, made);
   }
+  const { choice, native } = decided;
+  if (choice.driver === null) throw new DriverError(choice.why);
   if (choice.degraded && oncePerProcess()) {
-    console.error(`gopark: the portable driver runs, because epoll cannot: ${choice.others[0]!.why}`);
+    const { driver: better, why } = choice.others[0]!;
+    console.error(`gopark: the ${choice.driver} driver runs, because ${better} cannot: ${why}`);
   }
-  return new PortableDriver({ slots });
+  if (driver !== null) return driver;
+  return native === null ? new PortableDriver({ slots }) : new EpollDriver(native, { slots, ...MEMORY });
+}
+
+function makeUring(native: Native, sizes: Sizes): UringDriver | Refusal {
+  const ring = threadRing(native);
+  return ring instanceof Ring ? UringDriver.on(ring, native, sizes, BUFFERS) : ring;
 }

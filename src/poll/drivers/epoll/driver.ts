@@ -91,6 +91,39 @@ import { EpollUnix } from './unix.ts';
 /** The second small write of a round shows that more will come: they share a segment of this size. */
 const SHARED_SEGMENT = 1024;
 
+export const CAPABILITIES: readonly Capability[] = [
+  'direct',
+  'poll',
+  'backlog',
+  'unsentCount',
+  'terminate',
+  'reusePort',
+  'linger',
+  'bufferSizes',
+  'keepAliveInterval',
+  'localAddress',
+  'closeRead',
+  'sendFile',
+  'splice',
+  'pipes',
+  'datagrams',
+  'datagramBatch',
+  'unixgram',
+  'peerErrors',
+  'unix',
+  'unixpacket',
+  'unixAbstract',
+  'unixLocalAddress',
+  'peerCredentials',
+  'inherit',
+  'trafficClass',
+  'userTimeout',
+  'fastOpen',
+  'multipath',
+  'tcpInfo',
+  'leases',
+];
+
 /** An operation in flight is a flag in the slot's shared word; the native loop looks nowhere else. */
 const WANTED: readonly (readonly [flag: number, op: Op])[] = [
   [F_WANT_RECV, OP_RECV],
@@ -106,80 +139,54 @@ const WANTED: readonly (readonly [flag: number, op: Op])[] = [
  * all chains that they staged.
  */
 export class EpollDriver implements Driver {
-  readonly name = 'epoll';
-  readonly capabilities: ReadonlySet<Capability> = new Set<Capability>([
-    'direct',
-    'poll',
-    'backlog',
-    'unsentCount',
-    'terminate',
-    'reusePort',
-    'linger',
-    'bufferSizes',
-    'keepAliveInterval',
-    'localAddress',
-    'closeRead',
-    'sendFile',
-    'splice',
-    'pipes',
-    'datagrams',
-    'datagramBatch',
-    'unixgram',
-    'peerErrors',
-    'unix',
-    'unixpacket',
-    'unixAbstract',
-    'unixLocalAddress',
-    'peerCredentials',
-    'inherit',
-    'trafficClass',
-    'userTimeout',
-    'fastOpen',
-    'multipath',
-    'tcpInfo',
-    'leases',
-  ]);
+  readonly name: string = 'epoll';
+  readonly capabilities: ReadonlySet<Capability> = new Set(CAPABILITIES);
   readonly slotCount: number;
   readonly slab: Uint8Array;
-  readonly receivedAt = 0;
+  /** Where received bytes stand that did not come by a completion. */
+  receivedAt = 0;
   readonly unix: EpollUnix;
-  readonly #native: Native;
-  readonly #memory: SharedMemory;
-  readonly #words: Int32Array;
-  readonly #remainders = new Map<number, Remainder>();
+  protected readonly native: Native;
+  protected readonly memory: SharedMemory;
+  protected readonly words: Int32Array;
+  protected readonly remainders = new Map<number, Remainder>();
   readonly #drains = new Map<number, number>();
   /** Errors that a peek has met: the kernel tells each once, and then shows an orderly end. */
-  readonly #peeked = new Map<number, number>();
+  protected readonly peeked = new Map<number, number>();
   /** What completes outside a batch: delivered from a microtask, so that nothing completes inside a call. */
   #posted: (() => void)[] = [];
-  #receiver!: CompletionReceiver;
-  #dispatching = false;
-  #sets = 1;
+  protected receiver!: CompletionReceiver;
+  protected dispatching = false;
+  protected sets = 1;
   readonly #pipes: IdlePipes;
   #datagrams: EpollDatagrams | null = null;
   #leases: EpollLeases | null = null;
 
-  constructor(native: Native, sizes: Sizes) {
-    this.#native = native;
-    this.unix = new EpollUnix(native, (slot) => this.#post(OP_LISTEN, slot, 0));
-    this.#memory = new SharedMemory(sizes);
+  constructor(native: Native, memory: Sizes | SharedMemory) {
+    this.native = native;
+    this.unix = new EpollUnix(
+      native,
+      (slot) => this.post(OP_LISTEN, slot, 0),
+      (slot) => this.connecting(slot),
+    );
+    this.memory = memory instanceof SharedMemory ? memory : new SharedMemory(memory);
     this.#pipes = new IdlePipes(() => native.trimPipes());
-    this.#words = this.#memory.words;
-    this.slab = this.#memory.slab;
-    this.slotCount = this.#memory.slotCount;
+    this.words = this.memory.words;
+    this.slab = this.memory.slab;
+    this.slotCount = this.memory.slotCount;
   }
 
   start(receiver: CompletionReceiver): void {
-    this.#receiver = receiver;
-    this.#native.start(this.#memory.words.buffer, this.#memory.slab.buffer, () => this.#onBatch());
-    lendTurns(this.#words, H_TURN);
+    this.receiver = receiver;
+    this.native.start(this.memory.words.buffer, this.memory.slab.buffer, () => this.#onBatch());
+    lendTurns(this.words, H_TURN);
     // `write(); process.exit(0)` arrives: the last moment in which JavaScript still runs.
     process.on('exit', () => this.#flushAtExit());
   }
 
   listen(host: string, port: number, options: ListenSocketOptions): number {
     const { backlog, reusePort, ipv6Only, multipath } = options;
-    const slot = this.#native.listen(
+    const slot = this.native.listen(
       host,
       port,
       backlog,
@@ -187,7 +194,7 @@ export class EpollDriver implements Driver {
       ipv6Only ? 1 : 0,
       multipath ? 1 : 0,
     );
-    if (slot >= 0) this.#post(OP_LISTEN, slot, 0);
+    if (slot >= 0) this.post(OP_LISTEN, slot, 0);
     return slot;
   }
 
@@ -199,74 +206,75 @@ export class EpollDriver implements Driver {
   ): number {
     const multipath = options?.multipath === true ? 1 : 0;
     return local === null
-      ? this.#native.connect(host, port, multipath)
-      : this.#native.connect(host, port, multipath, local.host, local.port);
+      ? this.native.connect(host, port, multipath)
+      : this.native.connect(host, port, multipath, local.host, local.port);
   }
 
   inherit(descriptor: number): number {
-    const slot = this.#native.adoptListener(descriptor);
-    if (slot >= 0) this.#post(OP_LISTEN, slot, 0);
+    const slot = this.native.adoptListener(descriptor);
+    if (slot >= 0) this.post(OP_LISTEN, slot, 0);
     return slot;
   }
 
   borrowPipe(descriptor: number): number {
-    return this.#native.borrowPipe(descriptor);
+    return this.native.borrowPipe(descriptor);
   }
 
   get leases(): EpollLeases {
-    this.#leases ??= new EpollLeases(this.#native, {
-      takeOutbound: (slot) => this.#takeOutbound(slot),
-      takeError: (slot) => -this.#takePeeked(slot),
+    this.#leases ??= new EpollLeases(this.native, {
+      takeOutbound: (slot) => this.takeOutbound(slot),
+      takeInbound: (slot) => this.takeInbound(slot),
+      takeError: (slot) => -this.takePeeked(slot),
     });
     return this.#leases;
   }
 
   get datagrams(): EpollDatagrams {
-    this.#datagrams ??= new EpollDatagrams(this.#native, {
+    this.#datagrams ??= new EpollDatagrams(this.native, {
       mayBeReadable: (slot) => this.mayBeReadable(slot),
-      mayBeWritable: (slot) => (this.#words[this.#base(slot) + S_FLAGS]! & F_WRITABLE) !== 0,
-      want: (slot, flag) => this.#want(slot, flag),
+      mayBeWritable: (slot) => (this.words[this.base(slot) + S_FLAGS]! & F_WRITABLE) !== 0,
+      want: (slot, flag) => this.want(slot, flag),
       unwant: (slot, flag) => this.#unwant(slot, flag),
       complete: (op, slot, result) =>
-        this.#receiver.complete(op, slot, this.generationOf(slot), result, 0, false),
-      post: (op, slot, result) => this.#post(op, slot, result),
-      attempt: (slot, action) => this.#attempt(slot, action),
+        this.receiver.complete(op, slot, this.generationOf(slot), result, 0, false),
+      post: (op, slot, result) => this.post(op, slot, result),
+      attempt: (slot, action) => this.attempt(slot, action),
     });
     return this.#datagrams;
   }
 
   generationOf(slot: number): number {
-    return this.#words[this.#base(slot) + S_GENERATION]!;
+    return this.words[this.base(slot) + S_GENERATION]!;
   }
 
   // Beginning operations
 
   accept(slot: number): void {
-    if (this.mayBeReadable(slot)) this.#attempt(slot, () => this.#acceptNow(slot));
-    this.#want(slot, F_WANT_ACCEPT);
+    if (this.mayBeReadable(slot)) this.attempt(slot, () => this.#acceptNow(slot));
+    this.want(slot, F_WANT_ACCEPT);
   }
 
   recv(slot: number, wanted: number): void {
-    this.#words[this.#base(slot) + S_WANT] = wanted;
-    if (this.mayBeReadable(slot)) this.#attempt(slot, () => this.#receiveNow(slot));
-    this.#want(slot, F_WANT_RECV);
+    this.words[this.base(slot) + S_WANT] = wanted;
+    if (this.mayBeReadable(slot)) this.attempt(slot, () => this.#receiveNow(slot));
+    this.want(slot, F_WANT_RECV);
   }
 
   readable(slot: number): void {
-    if (this.mayBeReadable(slot)) this.#attempt(slot, () => this.#peekNow(slot));
-    this.#want(slot, F_WANT_READABLE);
+    if (this.mayBeReadable(slot)) this.attempt(slot, () => this.#peekNow(slot));
+    this.want(slot, F_WANT_READABLE);
   }
 
   writable(slot: number): void {
-    this.#want(slot, F_WANT_WRITABLE);
-    if (this.#words[this.#base(slot) + S_FLAGS]! & F_WRITABLE) {
-      this.#attempt(slot, () => this.#completeWanted(slot, F_WANT_WRITABLE, OP_WRITABLE, 0, 0));
+    this.want(slot, F_WANT_WRITABLE);
+    if (this.words[this.base(slot) + S_FLAGS]! & F_WRITABLE) {
+      this.attempt(slot, () => this.completeWanted(slot, F_WANT_WRITABLE, OP_WRITABLE, 0, 0));
     }
   }
 
   stream(slot: number, wanted: number): void {
-    const words = this.#words;
-    const base = this.#base(slot);
+    const words = this.words;
+    const base = this.base(slot);
     const flags = words[base + S_FLAGS]!;
     words[base + S_WANT] = wanted;
     if (wanted === 0) {
@@ -274,39 +282,41 @@ export class EpollDriver implements Driver {
     } else if (!(flags & F_STREAM)) {
       words[base + S_FLAGS] = flags | F_STREAM;
       // No event will tell of what is there already.
-      if (flags & F_READABLE) this.#native.retry(slot);
+      if (flags & F_READABLE) this.native.retry(slot);
     }
   }
 
   drain(slot: number, level: number): void {
     this.#drains.set(slot, level);
     this.flushNow(slot);
-    this.#attempt(slot, () => this.#completeDrain(slot, 0));
+    this.attempt(slot, () => this.#completeDrain(slot, 0));
   }
 
   shutdown(slot: number, how: 'read' | 'write'): void {
-    const result = this.#native.shutdown(slot, how === 'read' ? 0 : 1);
-    this.#post(OP_SHUTDOWN, slot, result);
+    const result = this.native.shutdown(slot, how === 'read' ? 0 : 1);
+    this.post(OP_SHUTDOWN, slot, result);
   }
 
   close(slot: number): void {
     this.#datagrams?.closing(slot);
     // First, because what it waits for is not an operation of the FD's.
-    this.#dropRemainder(slot);
+    this.dropRemainder(slot);
     for (const [flag, op] of WANTED) this.#cancelWanted(slot, flag, op);
     this.stream(slot, 0);
     this.#cancelDrain(slot);
-    this.#peeked.delete(slot);
-    const words = this.#words;
-    const base = this.#base(slot);
+    this.peeked.delete(slot);
+    const words = this.words;
+    const base = this.base(slot);
     words[base + S_OUT_HEAD] = -1;
     words[base + S_OUT_LENGTH] = 0;
     const generation = words[base + S_GENERATION]!;
     // Only after the cancelled ones may the slot find a new owner.
-    this.#later(() => {
-      const result = this.#native.close(slot);
-      this.#receiver.complete(OP_CLOSE, slot, generation, result, 0, false);
-    });
+    this.later(() => this.closeSlot(slot, generation));
+  }
+
+  protected closeSlot(slot: number, generation: number): void {
+    const result = this.native.close(slot);
+    this.receiver.complete(OP_CLOSE, slot, generation, result, 0, false);
   }
 
   cancel(slot: number, op: Op): void {
@@ -318,44 +328,45 @@ export class EpollDriver implements Driver {
   // Synchronous attempts
 
   mayBeReadable(slot: number): boolean {
-    return (this.#words[this.#memory.slots + slot * SLOT_SIZE + S_FLAGS]! & F_READABLE) !== 0;
+    return (this.words[this.memory.slots + slot * SLOT_SIZE + S_FLAGS]! & F_READABLE) !== 0;
   }
 
   peek(slot: number): number {
-    const peeked = this.#peeked.get(slot);
+    const peeked = this.peeked.get(slot);
     if (peeked !== undefined) return peeked;
-    const result = this.#native.peek(slot);
-    if (result < 0 && result !== -EAGAIN) this.#peeked.set(slot, result);
+    const result = this.native.peek(slot);
+    if (result < 0 && result !== -EAGAIN) this.peeked.set(slot, result);
     return result;
   }
 
   tryAccept(slot: number): number {
-    return this.#native.accept(slot);
+    return this.native.accept(slot);
   }
 
   tryReceive(slot: number, most: number): number {
-    if (this.#peeked.size > 0) {
-      const peeked = this.#takePeeked(slot);
+    if (this.peeked.size > 0) {
+      const peeked = this.takePeeked(slot);
       if (peeked !== 0) return peeked;
     }
-    return this.#native.receive(slot, this.receivedAt, Math.min(most, this.#memory.maxRecv));
+    this.receivedAt = 0;
+    return this.native.receive(slot, 0, Math.min(most, this.memory.maxRecv));
   }
 
   tryReceiveInto(slot: number, p: Uint8Array, from: number, to: number): number {
-    if (this.#peeked.size > 0) {
-      const peeked = this.#takePeeked(slot);
+    if (this.peeked.size > 0) {
+      const peeked = this.takePeeked(slot);
       if (peeked !== 0) return peeked;
     }
-    return this.#native.receiveInto(slot, p, from, to);
+    return this.native.receiveInto(slot, p, from, to);
   }
 
   trySend(slot: number, p: Uint8Array, from: number, to: number): number {
-    return this.#native.send(slot, p, from, to);
+    return this.native.send(slot, p, from, to);
   }
 
   trySplice(from: number, to: number, most: number, splice: Splice): SpliceOutcome {
-    if (this.#peeked.size > 0 && from >= 0) {
-      const peeked = this.#takePeeked(from);
+    if (this.peeked.size > 0 && from >= 0) {
+      const peeked = this.takePeeked(from);
       if (peeked !== 0) {
         splice.taken = 0;
         splice.sent = 0;
@@ -363,8 +374,8 @@ export class EpollDriver implements Driver {
         return SPLICE_FROM_FAILED;
       }
     }
-    const outcome = this.#native.splice(from, to, splice.channel, most, splice.bulk ? 1 : 0);
-    const words = this.#words;
+    const outcome = this.native.splice(from, to, splice.channel, most, splice.bulk ? 1 : 0);
+    const words = this.words;
     splice.taken = words[H_SPLICE_TAKEN]!;
     splice.sent = words[H_SPLICE_SENT]!;
     splice.channel = words[H_SPLICE_CHANNEL]!;
@@ -378,13 +389,13 @@ export class EpollDriver implements Driver {
   }
 
   endSplice(splice: Splice): void {
-    if (splice.channel >= 0) this.#native.endSplice(splice.channel);
+    if (splice.channel >= 0) this.native.endSplice(splice.channel);
     splice.channel = -1;
     splice.held = 0;
   }
 
   trySendVector(slot: number, buffers: readonly Uint8Array[], first: number, from: number): number {
-    return this.#native.sendVector(slot, buffers, first, from);
+    return this.native.sendVector(slot, buffers, first, from);
   }
 
   sendFile(
@@ -394,20 +405,20 @@ export class EpollDriver implements Driver {
     length: number,
     done: (count: number, errno: number) => void,
   ): number {
-    return this.#native.sendFile(slot, file, offset, length, done);
+    return this.native.sendFile(slot, file, offset, length, done);
   }
 
   // Outbound chains
 
   stage(slot: number, p: Uint8Array, from: number, to: number): void {
-    const words = this.#words;
-    const memory = this.#memory;
+    const words = this.words;
+    const memory = this.memory;
     const length = to - from;
     const base = memory.slots + slot * SLOT_SIZE;
     if (words[H_OUT_OFFSET]! + Math.max(length, SHARED_SEGMENT) > memory.outLimit) this.flush();
     if (words[H_SEGMENTS_USED]! === memory.segmentCount) this.flush();
-    if (this.#remainders.size > 0) {
-      const remainder = this.#remainders.get(slot);
+    if (this.remainders.size > 0) {
+      const remainder = this.remainders.get(slot);
       if (remainder !== undefined) {
         remainder.append(p, from, to);
         return;
@@ -451,25 +462,25 @@ export class EpollDriver implements Driver {
   }
 
   outboundLength(slot: number): number {
-    const staged = this.#words[this.#memory.slots + slot * SLOT_SIZE + S_OUT_LENGTH]!;
-    return this.#remainders.size === 0 ? staged : staged + (this.#remainders.get(slot)?.length ?? 0);
+    const staged = this.words[this.memory.slots + slot * SLOT_SIZE + S_OUT_LENGTH]!;
+    return this.remainders.size === 0 ? staged : staged + (this.remainders.get(slot)?.length ?? 0);
   }
 
   flushNow(slot: number): void {
-    const base = this.#base(slot);
-    if (this.#words[base + S_OUT_HEAD]! < 0) return;
-    const total = this.#words[base + S_OUT_LENGTH]!;
-    const sent = this.#native.flushSlot(slot);
-    if (sent < 0) this.#later(this.#faulted(slot, -sent, this.#words[H_UNSENT]!));
+    const base = this.base(slot);
+    if (this.words[base + S_OUT_HEAD]! < 0) return;
+    const total = this.words[base + S_OUT_LENGTH]!;
+    const sent = this.native.flushSlot(slot);
+    if (sent < 0) this.later(this.#faulted(slot, -sent, this.words[H_UNSENT]!));
     else if (sent < total) this.#keepRemainder(slot, sent);
   }
 
   flush(): void {
     // One by one: the native loop would put its completions where those of the present batch stand.
-    const words = this.#words;
+    const words = this.words;
     for (let i = 0; i < words[H_DIRTY]!; i++) {
-      const slot = words[this.#memory.dirty + i]!;
-      words[this.#base(slot) + S_FLAGS]! &= ~F_DIRTY;
+      const slot = words[this.memory.dirty + i]!;
+      words[this.base(slot) + S_FLAGS]! &= ~F_DIRTY;
       this.flushNow(slot);
     }
     words[H_DIRTY] = 0;
@@ -478,68 +489,68 @@ export class EpollDriver implements Driver {
 
   poll(): boolean {
     // Within a batch the array of completions is in use, and a pass has just been made.
-    if (this.#dispatching) return true;
-    for (let set = 0; set < this.#sets; set++) {
-      this.#native.collect(set);
+    if (this.dispatching) return true;
+    for (let set = 0; set < this.sets; set++) {
+      this.native.collect(set);
       this.#onBatch();
     }
     return true;
   }
 
   pollers(count: number): number {
-    this.#sets = this.#native.sets(count);
-    return this.#sets;
+    this.sets = this.native.sets(count);
+    return this.sets;
   }
 
   assign(slot: number, poller: number): number {
-    return this.#native.assign(slot, poller);
+    return this.native.assign(slot, poller);
   }
 
   // Options, addresses, life
 
   setOption(slot: number, option: SocketOption, value: number, second?: number): number {
-    return this.#native.setOption(slot, SOCKET_OPTIONS.indexOf(option), value, second);
+    return this.native.setOption(slot, SOCKET_OPTIONS.indexOf(option), value, second);
   }
 
   getOption(slot: number, option: SocketOption): number {
-    return this.#native.getOption(slot, SOCKET_OPTIONS.indexOf(option));
+    return this.native.getOption(slot, SOCKET_OPTIONS.indexOf(option));
   }
 
   tcpInfo(slot: number, out: Uint8Array): number {
-    return this.#native.tcpInfo(slot, out);
+    return this.native.tcpInfo(slot, out);
   }
 
   isMultipath(slot: number): boolean {
-    return this.#native.isMultipath(slot) === 1;
+    return this.native.isMultipath(slot) === 1;
   }
 
   localAddress(slot: number): SocketAddress | null {
-    return parseAddress(this.#native.localAddress(slot));
+    return parseAddress(this.native.localAddress(slot));
   }
 
   remoteAddress(slot: number): SocketAddress | null {
-    return parseAddress(this.#native.remoteAddress(slot));
+    return parseAddress(this.native.remoteAddress(slot));
   }
 
   hold(): void {
-    const words = this.#words;
+    const words = this.words;
     words[H_HOLDS]! += 1;
-    if (words[H_REFERENCED] === 0) this.#native.reference();
+    if (words[H_REFERENCED] === 0) this.native.reference();
   }
 
   release(): void {
-    this.#words[H_HOLDS]! -= 1;
+    this.words[H_HOLDS]! -= 1;
   }
 
   // Completions
 
   #onBatch(): void {
-    const words = this.#words;
+    const words = this.words;
     const count = words[H_COMPLETED]!;
     if (count === 0) return;
-    const receiver = this.#receiver;
-    let at = this.#memory.completions;
-    this.#dispatching = true;
+    const receiver = this.receiver;
+    let at = this.memory.completions;
+    this.dispatching = true;
     receiver.round();
     for (let i = 0; i < count; i++, at += COMPLETION_SIZE) {
       const slot = words[at + C_SLOT]!;
@@ -562,8 +573,7 @@ export class EpollDriver implements Driver {
           break;
         case K_WRITABLE:
           if (this.#isDatagram(slot)) this.datagrams.writable(slot);
-          else if (this.#remainders.has(slot)) this.#sendRemainder(slot);
-          else receiver.complete(OP_WRITABLE, slot, generation, result, 0, false);
+          else this.foundRoom(slot, generation);
           break;
         case K_ACCEPTED:
           receiver.complete(OP_ACCEPT, slot, generation, result, offset, false);
@@ -579,99 +589,108 @@ export class EpollDriver implements Driver {
           break;
       }
     }
-    this.#dispatching = false;
+    this.dispatching = false;
     words[H_COMPLETED] = 0;
-    words[H_IN_OFFSET] = this.#memory.inStart;
+    words[H_IN_OFFSET] = this.memory.inStart;
     this.#resetOutbound();
   }
 
-  #base(slot: number): number {
-    return this.#memory.slots + slot * SLOT_SIZE;
+  /** A connect is under way: an event will tell how it ends. */
+  protected connecting(_slot: number): void {}
+
+  /** The kernel takes bytes again. */
+  protected foundRoom(slot: number, generation: number): void {
+    if (this.remainders.has(slot)) this.sendRemainder(slot);
+    else this.receiver.complete(OP_WRITABLE, slot, generation, 0, 0, false);
   }
 
-  #want(slot: number, flag: number): void {
-    this.#words[this.#memory.slots + slot * SLOT_SIZE + S_FLAGS]! |= flag;
+  protected base(slot: number): number {
+    return this.memory.slots + slot * SLOT_SIZE;
+  }
+
+  protected want(slot: number, flag: number): void {
+    this.words[this.memory.slots + slot * SLOT_SIZE + S_FLAGS]! |= flag;
   }
 
   #unwant(slot: number, flag: number): void {
-    this.#words[this.#base(slot) + S_FLAGS]! &= ~flag;
+    this.words[this.base(slot) + S_FLAGS]! &= ~flag;
   }
 
   #isDatagram(slot: number): boolean {
-    return (this.#words[this.#base(slot) + S_FLAGS]! & F_DATAGRAM) !== 0;
+    return (this.words[this.base(slot) + S_FLAGS]! & F_DATAGRAM) !== 0;
   }
 
   /** Completes an operation that is still in flight. */
-  #completeWanted(slot: number, flag: number, op: Op, result: number, offset: number): void {
-    const base = this.#base(slot);
-    if (!(this.#words[base + S_FLAGS]! & flag)) return;
-    this.#words[base + S_FLAGS]! &= ~flag;
-    this.#receiver.complete(op, slot, this.#words[base + S_GENERATION]!, result, offset, false);
+  protected completeWanted(slot: number, flag: number, op: Op, result: number, offset: number): void {
+    const base = this.base(slot);
+    if (!(this.words[base + S_FLAGS]! & flag)) return;
+    this.words[base + S_FLAGS]! &= ~flag;
+    this.receiver.complete(op, slot, this.words[base + S_GENERATION]!, result, offset, false);
   }
 
   #cancelWanted(slot: number, flag: number, op: Op): void {
-    const base = this.#base(slot);
-    if (!(this.#words[base + S_FLAGS]! & flag)) return;
-    this.#words[base + S_FLAGS]! &= ~flag;
-    this.#post(op, slot, -ECANCELED);
+    const base = this.base(slot);
+    if (!(this.words[base + S_FLAGS]! & flag)) return;
+    this.words[base + S_FLAGS]! &= ~flag;
+    this.post(op, slot, -ECANCELED);
   }
 
   #acceptNow(slot: number): void {
-    if (!(this.#words[this.#base(slot) + S_FLAGS]! & F_WANT_ACCEPT)) return;
-    const accepted = this.#native.accept(slot);
+    if (!(this.words[this.base(slot) + S_FLAGS]! & F_WANT_ACCEPT)) return;
+    const accepted = this.native.accept(slot);
     if (accepted === -EAGAIN) return;
     const generation = accepted < 0 ? 0 : this.generationOf(accepted);
-    this.#completeWanted(slot, F_WANT_ACCEPT, OP_ACCEPT, accepted, generation);
+    this.completeWanted(slot, F_WANT_ACCEPT, OP_ACCEPT, accepted, generation);
   }
 
   #receiveNow(slot: number): void {
-    const base = this.#base(slot);
-    if (!(this.#words[base + S_FLAGS]! & F_WANT_RECV)) return;
-    const received = this.tryReceive(slot, Math.max(this.#words[base + S_WANT]!, 4096));
-    if (received !== -EAGAIN) this.#completeWanted(slot, F_WANT_RECV, OP_RECV, received, this.receivedAt);
+    const base = this.base(slot);
+    if (!(this.words[base + S_FLAGS]! & F_WANT_RECV)) return;
+    const received = this.tryReceive(slot, Math.max(this.words[base + S_WANT]!, 4096));
+    if (received !== -EAGAIN) this.completeWanted(slot, F_WANT_RECV, OP_RECV, received, this.receivedAt);
   }
 
   /** Who is told to fetch may leave something: no event will tell of it again. */
   #fetch(slot: number, generation: number): void {
-    this.#receiver.complete(OP_FETCH, slot, generation, 0, 0, true);
-    const words = this.#words;
-    const base = this.#base(slot);
+    this.receiver.complete(OP_FETCH, slot, generation, 0, 0, true);
+    const words = this.words;
+    const base = this.base(slot);
     const left = F_STREAM | F_READABLE;
     if (words[base + S_GENERATION] === generation && (words[base + S_FLAGS]! & left) === left)
-      this.#native.retry(slot);
+      this.native.retry(slot);
   }
 
   #peekNow(slot: number): void {
-    if (!(this.#words[this.#base(slot) + S_FLAGS]! & F_WANT_READABLE)) return;
-    if (this.peek(slot) !== -EAGAIN) this.#completeWanted(slot, F_WANT_READABLE, OP_READABLE, 0, 0);
+    if (!(this.words[this.base(slot) + S_FLAGS]! & F_WANT_READABLE)) return;
+    if (this.peek(slot) !== -EAGAIN) this.completeWanted(slot, F_WANT_READABLE, OP_READABLE, 0, 0);
   }
 
   /** The error that a peek met, for the receive that tells it; 0: none. */
-  #takePeeked(slot: number): number {
-    const peeked = this.#peeked.get(slot) ?? 0;
-    if (peeked !== 0) this.#peeked.delete(slot);
+  protected takePeeked(slot: number): number {
+    const peeked = this.peeked.get(slot) ?? 0;
+    if (peeked !== 0) this.peeked.delete(slot);
     return peeked;
   }
 
   #cancelDrain(slot: number): void {
-    if (this.#drains.delete(slot)) this.#post(OP_DRAIN, slot, -ECANCELED);
+    if (this.#drains.delete(slot)) this.post(OP_DRAIN, slot, -ECANCELED);
   }
 
   #completeDrain(slot: number, result: number): void {
     const level = this.#drains.get(slot);
     if (level === undefined || (result === 0 && this.outboundLength(slot) > level)) return;
     this.#drains.delete(slot);
-    this.#receiver.complete(OP_DRAIN, slot, this.generationOf(slot), result, 0, false);
+    this.receiver.complete(OP_DRAIN, slot, this.generationOf(slot), result, 0, false);
   }
 
   /** Takes the unsent part of a chain out of the slab and waits for room in the kernel. */
   #keepRemainder(slot: number, sent: number): void {
-    const words = this.#words;
-    const base = this.#base(slot);
+    const words = this.words;
+    const base = this.base(slot);
     const remainder = new Remainder();
     let skip = sent;
     for (let index = words[base + S_OUT_HEAD]!; index >= 0; ) {
-      const segment = this.#memory.segments + index * SEGMENT_SIZE;
+      const segment = this.memory.segments + index * SEGMENT_SIZE;
       const offset = words[segment + G_OFFSET]!;
       const length = words[segment + G_LENGTH]!;
       if (skip < length) remainder.append(this.slab, offset + skip, offset + length);
@@ -680,67 +699,72 @@ export class EpollDriver implements Driver {
     }
     words[base + S_OUT_HEAD] = -1;
     words[base + S_OUT_LENGTH] = 0;
-    this.#remainders.set(slot, remainder);
+    this.remainders.set(slot, remainder);
     this.hold();
-    this.#want(slot, F_WANT_WRITABLE);
+    this.want(slot, F_WANT_WRITABLE);
   }
 
-  #takeOutbound(slot: number): Uint8Array | null {
-    const outbound = this.#remainders.get(slot)?.takeAll() ?? null;
-    this.#dropRemainder(slot);
+  protected takeOutbound(slot: number): Uint8Array | null {
+    const outbound = this.remainders.get(slot)?.takeAll() ?? null;
+    this.dropRemainder(slot);
     return outbound;
   }
 
-  #sendRemainder(slot: number): void {
-    const remainder = this.#remainders.get(slot)!;
-    const result = remainder.sendTo((p, from, to) => this.#native.send(slot, p, from, to));
+  protected sendRemainder(slot: number): void {
+    const remainder = this.remainders.get(slot)!;
+    const result = remainder.sendTo((p, from, to) => this.native.send(slot, p, from, to));
     if (result < 0 && result !== -EAGAIN) {
       const unsent = remainder.length;
-      this.#dropRemainder(slot);
+      this.dropRemainder(slot);
       this.#faulted(slot, -result, unsent)();
       return;
     }
-    if (remainder.length > 0) this.#want(slot, F_WANT_WRITABLE);
-    else this.#dropRemainder(slot);
+    if (remainder.length > 0) this.want(slot, F_WANT_WRITABLE);
+    else this.dropRemainder(slot);
     this.#completeDrain(slot, 0);
   }
 
-  #dropRemainder(slot: number): void {
-    if (!this.#remainders.delete(slot)) return;
-    this.#words[this.#base(slot) + S_FLAGS]! &= ~F_WANT_WRITABLE;
+  /** What has been received ahead of its reader: nothing ever is. */
+  protected takeInbound(_slot: number): Uint8Array | null {
+    return null;
+  }
+
+  protected dropRemainder(slot: number): void {
+    if (!this.remainders.delete(slot)) return;
+    this.words[this.base(slot) + S_FLAGS]! &= ~F_WANT_WRITABLE;
     this.release();
   }
 
   #faulted(slot: number, errno: number, unsent: number): () => void {
     const generation = this.generationOf(slot);
     return () => {
-      this.#receiver.fault(slot, generation, errno, unsent);
+      this.receiver.fault(slot, generation, errno, unsent);
       this.#completeDrain(slot, -errno);
     };
   }
 
   /** Once nothing staged is left, the outbound part of the slab starts over. */
   #resetOutbound(): void {
-    const words = this.#words;
+    const words = this.words;
     if (words[H_DIRTY]! > 0) return;
-    words[H_OUT_OFFSET] = this.#memory.outStart;
+    words[H_OUT_OFFSET] = this.memory.outStart;
     words[H_SEGMENTS_USED] = 0;
   }
 
-  #post(op: Op, slot: number, result: number): void {
+  protected post(op: Op, slot: number, result: number): void {
     const generation = this.generationOf(slot);
-    this.#later(() => this.#receiver.complete(op, slot, generation, result, 0, false));
+    this.later(() => this.receiver.complete(op, slot, generation, result, 0, false));
   }
 
   /** Runs `action` for the slot's present owner, if it still is one by then. */
-  #attempt(slot: number, action: () => void): void {
+  protected attempt(slot: number, action: () => void): void {
     const generation = this.generationOf(slot);
-    this.#later(() => {
+    this.later(() => {
       if (this.generationOf(slot) === generation) action();
     });
   }
 
-  #later(action: () => void): void {
+  protected later(action: () => void): void {
     if (this.#posted.push(action) > 1) return;
     queueMicrotask(() => {
       const posted = this.#posted;
@@ -751,8 +775,8 @@ export class EpollDriver implements Driver {
 
   #flushAtExit(): void {
     this.flush();
-    for (const [slot, remainder] of this.#remainders) {
-      remainder.sendTo((p, from, to) => this.#native.send(slot, p, from, to));
+    for (const [slot, remainder] of this.remainders) {
+      remainder.sendTo((p, from, to) => this.native.send(slot, p, from, to));
     }
     // Handlers of 'exit' that run after this one may write, too.
     const stage = this.stage;

@@ -2,7 +2,7 @@
  * The memory that TypeScript and C share, as native/layout.h describes it: int32 words in the order header,
  * completions, segments, dirty list, slots. The two files change together, and `LAYOUT_VERSION` with them.
  */
-export const LAYOUT_VERSION = 19;
+export const LAYOUT_VERSION = 20;
 
 export const H_VERSION = 0;
 export const H_SLOTS = 1;
@@ -63,6 +63,7 @@ export const S_WANT = 3;
 export const S_OUT_HEAD = 4;
 export const S_OUT_TAIL = 5;
 export const S_OUT_LENGTH = 6;
+export const S_STREAMED_IN = 15;
 
 export const F_READABLE = 1 << 0;
 export const F_WRITABLE = 1 << 1;
@@ -76,6 +77,7 @@ export const F_DIRTY = 1 << 8;
 export const F_RETRYING = 1 << 9;
 export const F_STREAM = 1 << 11;
 export const F_DATAGRAM = 1 << 12;
+export const F_RING = 1 << 16;
 
 /** Sizes of one driver's memory. Pages that are never touched cost nothing. */
 export interface Sizes {
@@ -87,6 +89,8 @@ export interface Sizes {
   readonly outbound: number;
   /** Bytes that one receive may bring at most. */
   readonly maxRecv: number;
+  /** Bytes at the end of the slab that the native part leaves alone. */
+  readonly own?: number;
 }
 
 const COMPLETIONS = 4096;
@@ -116,7 +120,7 @@ export class SharedMemory {
     this.outStart = this.inStart + sizes.inbound;
     this.outLimit = this.outStart + sizes.outbound;
     this.words = new Int32Array(this.slots + this.slotCount * SLOT_SIZE);
-    this.slab = new Uint8Array(this.outLimit);
+    this.slab = new Uint8Array(this.outLimit + (sizes.own ?? 0));
     const words = this.words;
     words[H_VERSION] = LAYOUT_VERSION;
     words[H_SLOTS] = this.slotCount;

@@ -27,6 +27,7 @@ class Expiry implements Timer {
 /** What of the driver's own the leases need. */
 export interface LeaseSlots {
   takeOutbound(slot: number): Uint8Array | null;
+  takeInbound(slot: number): Uint8Array | null;
   takeError(slot: number): number;
 }
 
@@ -42,6 +43,10 @@ export class EpollLeases implements LeaseDriver {
 
   takeOutbound(slot: number): Uint8Array | null {
     return this.#slots.takeOutbound(slot);
+  }
+
+  takeInbound(slot: number): Uint8Array | null {
+    return this.#slots.takeInbound(slot);
   }
 
   takeError(slot: number): number {

@@ -38,6 +38,11 @@ export interface Native {
   assign(slot: number, set: number): number;
   retry(slot: number): void;
   close(slot: number): number;
+  /** Two connected descriptors, which are the caller's. */
+  socketPair(out: Int32Array): number;
+  socketError(slot: number): number;
+  /** Connections that are opened from now on have `F_RING`, and are in no epoll set. */
+  ringConnections(): void;
   setOption(slot: number, option: number, value: number, second?: number): number;
   getOption(slot: number, option: number): number;
   localAddress(slot: number): string | null;

@@ -1,15 +1,17 @@
 import type { Credentials, UnixDriver, UnixListenOptions } from '../../unix-driver.ts';
 import type { Native } from './native.ts';
 
-/** Unix sockets on epoll. `listening` tells that a slot listens. */
+/** Unix sockets on epoll. `listening` tells that a slot listens, `connecting` that one has begun to connect. */
 export class EpollUnix implements UnixDriver {
   readonly #native: Native;
   readonly #listening: (slot: number) => void;
+  readonly #connecting: (slot: number) => void;
   readonly #credentials = new Uint32Array(3);
 
-  constructor(native: Native, listening: (slot: number) => void) {
+  constructor(native: Native, listening: (slot: number) => void, connecting: (slot: number) => void) {
     this.#native = native;
     this.#listening = listening;
+    this.#connecting = connecting;
   }
 
   listen(name: string, { packets, backlog, mode }: UnixListenOptions): number {
@@ -19,9 +21,12 @@ export class EpollUnix implements UnixDriver {
   }
 
   connect(name: string, packets: boolean, local: string | null): number {
-    return local === null
-      ? this.#native.connectUnix(name, packets ? 1 : 0)
-      : this.#native.connectUnix(name, packets ? 1 : 0, local);
+    const slot =
+      local === null
+        ? this.#native.connectUnix(name, packets ? 1 : 0)
+        : this.#native.connectUnix(name, packets ? 1 : 0, local);
+    if (slot >= 0) this.#connecting(slot);
+    return slot;
   }
 
   nameOf(slot: number, end: 'local' | 'remote'): string | null {

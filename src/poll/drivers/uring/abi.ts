@@ -33,8 +33,9 @@ export const Q_USER = 8;
 export const Q_USER_HIGH = 9;
 /** Number of the group of buffers to choose from, in the lower half. */
 export const Q_BUFFER_GROUP = 10;
-/** Also the limit of all that a multishot receive brings. */
 export const Q_FILE_INDEX = 11;
+/** Of a multishot receive: how many bytes it brings before it ends (6.17). The length is then the most at a time. */
+export const Q_MULTISHOT_LIMIT = 11;
 export const Q_ADDRESS3 = 12;
 export const Q_ADDRESS3_HIGH = 13;
 

@@ -42,6 +42,11 @@ export interface RingUser {
   batch?(): void;
   /** One that this user's submission asked for, by the two numbers that it gave. Must not throw. */
   completed(id: number, generation: number, result: number, flags: number): void;
+  /**
+   * The same before its turn, from within some other call: for what has to be known in its order. True: that was all,
+   * and it is not told again. It may be told nothing to anybody else.
+   */
+  early?(id: number, generation: number, result: number, flags: number): boolean;
 }
 
 export interface RingSizes {
@@ -179,6 +184,11 @@ export class Ring {
     return this.#supported.has(op);
   }
 
+  /** The lower word of the user data of a submission: by it and the generation it can be cancelled. */
+  user(tag: number, id: number): number {
+    return (tag << TAG_SHIFT) | id;
+  }
+
   /** One more user: what it gives `next` as `tag`. */
   join(user: RingUser): number {
     if (this.#users.length === MOST_USERS) throw new Error(`a ring has at most ${MOST_USERS} users`);
@@ -208,6 +218,11 @@ export class Ring {
     return base;
   }
 
+  /** Makes room for so many submissions, so that those of a chain are not torn apart. At most half of the ring. */
+  room(count: number): void {
+    if (((this.#tail - this.#rings[this.#sqHead]!) | 0) + count > this.#sqMask + 1) this.#makeRoom();
+  }
+
   /** Whether something waits to be submitted. */
   get pending(): boolean {
     return this.#tail !== Atomics.load(this.#rings, this.#sqHead);
@@ -231,12 +246,21 @@ export class Ring {
 
   /** Waits for at least one completion that has not been told; blocks the thread. For what must not be put off. */
   wait(): void {
+    // What is there already may be what it is about: the kernel would wait for another one.
+    const before = this.#head;
     this.#move();
+    if (this.#head !== before) return;
     this.#native.uringEnter(this.#handle, 1);
     this.#move();
   }
 
-  /** Completions that came with `wait` and are not told yet. The caller may take one out: it is not told then. */
+  /** Submits, and looks for what completes without waiting for it. */
+  collect(): void {
+    this.submit();
+    this.#move();
+  }
+
+  /** Completions that came with `wait` or `collect` and are not told yet. The caller may take one out: it is not told then. */
   take(tag: number, id: number, generation: number): { result: number; flags: number } | null {
     const user = (tag << TAG_SHIFT) | id;
     const moved = this.#moved;
@@ -257,10 +281,9 @@ export class Ring {
       const rings = this.#rings;
       for (;;) {
         while (this.#moved.length > 0) this.#tellMoved();
-        const end = Atomics.load(rings, this.#cqTail);
-        if (this.#head === end) break;
-        // One after the other, and each only once it is out: what it brings about may look here, too.
-        while (this.#head !== end && this.#moved.length === 0) {
+        if (this.#head === Atomics.load(rings, this.#cqTail)) break;
+        // What a completion brings about may look here, too: then the head is elsewhere, and others were moved.
+        while (this.#head !== Atomics.load(rings, this.#cqTail) && this.#moved.length === 0) {
           const at = this.#cqes + (this.#head & this.#cqMask) * CQE_SIZE;
           this.#head = (this.#head + 1) | 0;
           this.#tell(
@@ -338,7 +361,12 @@ export class Ring {
     if (this.#head !== end && this.#moved.length === 0 && !this.#reaping) queueMicrotask(() => this.reap());
     for (; this.#head !== end; this.#head = (this.#head + 1) | 0) {
       const at = this.#cqes + (this.#head & this.#cqMask) * CQE_SIZE;
-      this.#moved.push(rings[at]!, rings[at + 1]!, rings[at + 2]!, rings[at + 3]!);
+      const user = rings[at + E_USER]!;
+      const generation = rings[at + E_USER_HIGH]!;
+      const result = rings[at + E_RESULT]!;
+      const flags = rings[at + E_FLAGS]!;
+      const early = this.#users[user >>> TAG_SHIFT]!.early?.(user & MOST_ID, generation, result, flags);
+      if (!early) this.#moved.push(user, generation, result, flags);
     }
     this.#look();
     Atomics.store(rings, this.#cqHead, this.#head);
@@ -348,7 +376,7 @@ export class Ring {
   #makeRoom(): void {
     for (let attempt = 0; attempt < 100; attempt++) {
       const result = this.submit();
-      if (((this.#tail - this.#rings[this.#sqHead]!) | 0) <= this.#sqMask) return;
+      if (!this.pending) return;
       // EBUSY: first its completions must find room.
       this.#move();
       if (result < 0 && attempt === 99) throw new Error(`io_uring takes no submissions: errno ${-result}`);
