@@ -15,7 +15,7 @@ import { open } from 'gopark/os';
 import { fileHeader, orderRecord } from '#dist/cli/gateway/journal/format.js';
 import { type Recovered, recover } from '#dist/cli/gateway/journal/recover.js';
 import { scan } from '#dist/cli/gateway/journal/scan.js';
-import { directoryOf } from '../../os/lib.ts';
+import { directoryOf, SlowDisk } from '../../os/lib.ts';
 import { journalCommand } from './lib.ts';
 
 /** A journal with `count` orders, and where each of its records ends. */
@@ -102,6 +102,24 @@ describe('journal: recovery', () => {
     assert.equal((await recovered(path)).orders, 3);
     writeFileSync(path, Buffer.concat([bytes, fileHeader(9)]));
     assert.equal((await recovered(path)).orders, 3);
+  });
+
+  test('no room for what is to be cut off: everything stays as it was', async (t) => {
+    const path = join(directoryOf(t), 'j');
+    const { bytes } = journalOf(2);
+    const torn = bytes.subarray(0, bytes.length - 1);
+    writeFileSync(path, torn);
+    const disk = new SlowDisk(t, ['write']);
+    const recovering = recover(path);
+    const full = { code: 'ENOSPC', errno: -28, syscall: 'write' };
+    const write = disk.next().then((call) => call.release(Object.assign(new Error('full'), full)));
+    await assert.rejects(recovering, ({ cause }: Error) => (cause as { code: string }).code === 'ENOSPC');
+    await write;
+    assert.deepEqual(readdirSync(join(path, '..')).sort(), ['j', 'j.lock']);
+    assert.deepEqual(readFileSync(path), torn);
+    const again = recovered(path);
+    (await disk.next()).release();
+    assert.equal((await again).orders, 1);
   });
 
   test('a large one, read in pieces', async (t) => {

@@ -1,7 +1,7 @@
 import { realpath } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { copy, SectionReader } from '../../../io/index.ts';
-import { type File, open, syncDirectory } from '../../../os/index.ts';
+import { type File, open, remove, syncDirectory } from '../../../os/index.ts';
 import { fileHeader } from './format.ts';
 import { type JournalLock, takeLock } from './lock.ts';
 import { type Scan, scan } from './scan.ts';
@@ -58,8 +58,14 @@ async function cutOff(file: File, { end, size }: Scan): Promise<Recovered['cut']
   const stamp = new Date().toISOString().replaceAll(/[-:]/g, '');
   const keptIn = `${file.path}.cut-${stamp}`;
   await using kept = await open(keptIn, 'wx', 0o600);
-  await copy(kept, new SectionReader(file, end, size - end));
-  await kept.sync();
+  try {
+    await copy(kept, new SectionReader(file, end, size - end));
+    await kept.sync();
+  } catch (error) {
+    // A full disk, most likely: each attempt to start would leave another one.
+    await remove(keptIn);
+    throw error;
+  }
   await syncDirectory(dirname(file.path));
   await file.truncate(end);
   await file.sync();
