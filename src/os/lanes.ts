@@ -62,7 +62,7 @@ function chooseAtStart(): void {
     complain(`gopark: GOPARK_FILES=${escapeText(text)}: expected threads or uring\n`);
   }
   if (engine !== null) choose(engine, 'GOPARK_FILES asks for it');
-  else if (driverChoice().driver === ('uring' as string)) choose('uring', 'the network driver is uring, too');
+  else if (driverChoice().driver === 'uring') choose('uring', 'the network driver is uring, too');
   else choose('threads', 'nobody asks for another');
 }
 

@@ -41,7 +41,8 @@ export class PipeStream implements FDOwner {
   /** Whether this thread's poller can wait for pipes. */
   static get possible(): boolean {
     // Who only prints is not told which driver there is not.
-    return driverChoice().driver === 'epoll' && threadPoller().driver.borrowPipe !== undefined;
+    const { driver } = driverChoice();
+    return (driver === 'epoll' || driver === 'uring') && threadPoller().driver.borrowPipe !== undefined;
   }
 
   /**

@@ -298,6 +298,10 @@ describe('which engine', { skip }, () => {
     assert.equal((await run(ask, '')).stdout, 'threads\nuring\nthreads\n');
     assert.equal((await run(ask, 'threads')).stdout, 'threads\nthreads\nthreads\n');
     assert.equal((await run(ask, 'uring')).stdout, 'uring\nuring\nuring\n');
+    const driver = await runChild(program('console.log(filePoolStats().engine);'), {
+      env: { GOPARK_FILES: '', GOPARK_DRIVER: 'uring' },
+    });
+    assert.equal(driver.stdout, 'uring\n', 'where connections are a ring’s');
     const unknown = await run(ask, 'disk');
     assert.match(unknown.stderr, /^gopark: GOPARK_FILES=disk: expected threads or uring\n$/);
     assert.equal(unknown.stdout, 'threads\nuring\nthreads\n');

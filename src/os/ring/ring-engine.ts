@@ -206,6 +206,7 @@ export class RingEngine implements FileEngine, RingUser {
     this.#finish[slot] = (written) => finish(written, -ECANCELED);
     this.#finish[MOST_IN_FLIGHT + slot] = (synced) => finish(length, synced);
     const ring = this.#ring;
+    ring.room(2);
     const at = ring.next(
       OP_WRITE | ((SQE_IO_LINK | SQE_CQE_SKIP_SUCCESS) << FLAGS_SHIFT),
       fd,

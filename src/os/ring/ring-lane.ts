@@ -1,6 +1,7 @@
 import { findNative, type Native } from '../../poll/drivers/epoll/native.ts';
-import { Ring } from '../../poll/drivers/uring/ring.ts';
-import { errnoMessage, errnoName } from '../../poll/errno.ts';
+import { type Refusal, Ring } from '../../poll/drivers/uring/ring.ts';
+import { threadRing } from '../../poll/drivers/uring/thread-ring.ts';
+import { describeRefusal } from '../../poll/drivers/uring/trial.ts';
 import { threadPoolSize } from '../../runtime/threads.ts';
 import type { Lane } from '../lanes.ts';
 import { type Bound, FilePool } from '../pool.ts';
@@ -33,41 +34,40 @@ class RingBound implements Bound {
   }
 }
 
-/** A ring that can do files, or why there is none. */
-function openRing(): { readonly ring: Ring; readonly native: Native } | { readonly why: string } {
-  // It would not see what the ring opens.
-  if ('permission' in process && process.permission) return { why: "Node's permission model is switched on" };
-  const found = findNative();
-  if ('why' in found) return found;
-  const { native } = found;
-  const ring = Ring.open(native, { submissions: 4 * MOST_IN_FLIGHT, completions: 4 * MOST_IN_FLIGHT });
-  if (!(ring instanceof Ring)) {
-    const { step, errno } = ring;
-    return { why: `the kernel refuses ${step}: ${errnoName(errno)}, ${errnoMessage(errno)}` };
-  }
-  const lacking = RingEngine.lacks(ring);
-  if (lacking !== null) {
-    ring.close();
-    return { why: `this kernel's rings have no ${lacking}` };
-  }
-  return { ring, native };
-}
-
 /** Why files cannot go through a ring here; null: they can. */
 export function whyNoFileRing(): string | null {
-  const opened = openRing();
-  if ('why' in opened) return opened.why;
-  opened.ring.close();
-  return null;
+  const tried: Ring[] = [];
+  const opened = openRing((native) => {
+    const ring = Ring.open(native, { submissions: 8, completions: 16 });
+    if (ring instanceof Ring) tried.push(ring);
+    return ring;
+  });
+  for (const ring of tried) ring.close();
+  return 'why' in opened ? opened.why : null;
 }
 
-/** A ring for the files of this thread, or why there is none. */
+/** A lane over the ring of this thread, which connections may use, too; or why there is none. */
 export function openRingLane(): Lane | { readonly why: string } {
-  const opened = openRing();
+  const opened = openRing(threadRing);
   if ('why' in opened) return opened;
   const { ring, native } = opened;
   // What blocks is done by threads of the kernel's, which are this process's threads: so many, as Node has of its own.
   ring.register(REGISTER_WORKERS, Uint32Array.of(threadPoolSize(), 0), 2);
   const engine = new RingEngine(ring, native, new OwnDescriptors(native));
   return { engine, pool: new FilePool((onFree) => new RingBound(onFree)) };
+}
+
+/** A ring that can do files, or why there is none. */
+function openRing(
+  open: (native: Native) => Ring | Refusal,
+): { readonly ring: Ring; readonly native: Native } | { readonly why: string } {
+  // It would not see what the ring opens.
+  if ('permission' in process && process.permission) return { why: "Node's permission model is switched on" };
+  const found = findNative();
+  if ('why' in found) return found;
+  const { native } = found;
+  const ring = open(native);
+  if (!(ring instanceof Ring)) return { why: describeRefusal(ring) };
+  const lacking = RingEngine.lacks(ring);
+  return lacking === null ? { ring, native } : { why: `this kernel's rings have no ${lacking}` };
 }
