@@ -99,7 +99,10 @@ export class BatchFile {
 
   async #whereItEnds(): Promise<number> {
     const { file } = this;
+    const { truncates, rotate } = this.#options;
     this.#begun = now();
+    // Nobody asks: a pipe or a terminal has no such place.
+    if (!truncates && rotate === null) return 0;
     return file.appends ? (await file.stat()).size : file.seek(0, 'current');
   }
 

@@ -349,6 +349,17 @@ describe('AsyncWriter and the end of the process', () => {
     const writer = new AsyncWriter(await open(${JSON.stringify(path)}, 'a'), { sync: 30 });
     ${rest}`;
 
+  test('stdout, which has no position of its own', async () => {
+    const { code, stdout, stderr } = await runChild(`
+      import { AsyncWriter, stdout } from 'gopark/os';
+      const writer = new AsyncWriter(stdout);
+      for (let i = 0; i < 20_000; i++) await writer.write(Buffer.from(i + '\\n'));
+      await writer.close();
+    `);
+    assert.deepEqual([code, stderr], [0, '']);
+    assert.equal(stdout, Array.from({ length: 20_000 }, (_, i) => `${i}\n`).join(''));
+  });
+
   test('what is queued keeps the process alive, nothing else does', async (t) => {
     const path = join(directoryOf(t), 'f');
     const { code, stderr } = await runChild(
