@@ -19,7 +19,7 @@ export interface Block {
 export function pages(): string[] {
   const docs = readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' })
     .map((name) => `docs/${name.replaceAll('\\', '/')}`)
-    .filter((name) => !name.startsWith('docs/api/'));
+    .filter((name) => !/^docs\/(?:api|benchmarks)\//.test(name));
   const examples = readdirSync(join(root, 'examples'), { recursive: true, encoding: 'utf8' }).map(
     (name) => `examples/${name.replaceAll('\\', '/')}`,
   );
