@@ -8,7 +8,7 @@ import { type ServeOptions, type Server, serve } from 'gopark/serve';
 /** Other threads need the processor for what is waited for: so no look in every turn. */
 export async function eventually(look: () => boolean, what: string): Promise<void> {
   for (let waited = 0; !look(); waited += 10) {
-    assert.ok(waited < 30_000, `waited for: ${what}`);
+    assert.ok(waited < 60_000, `waited for: ${what}`);
     await delay(10);
   }
 }
