@@ -28,6 +28,14 @@ const workloads: Record<string, Workload & { readonly servers: readonly string[]
     rate: 20_000,
     servers: echo,
   },
+  'known-closed': {
+    connections: 20,
+    size: 64,
+    title: 'closed loop, 20 connections, answers after 2 ms, one in 33 after 20 ms',
+    depth: 1,
+    rate: 0,
+    servers: ['delayed'],
+  },
   known: {
     ...hundred,
     title: 'open loop, 4,000 a second, answers after 2 ms, one in 33 after 20 ms',
