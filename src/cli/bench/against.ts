@@ -3,7 +3,7 @@ import { comparisonHead, comparisonRow, type Figure } from './comparison.ts';
 import { addCounts } from './counts.ts';
 import type { BenchOptions } from './options.ts';
 import { errorLines, table } from './print.ts';
-import type { Result } from './result.ts';
+import { type Result, secondOf } from './result.ts';
 import {
   type Harness,
   harness,
@@ -93,11 +93,7 @@ function together(windows: readonly Window[]): Window {
     seconds: windows.reduce((sum, { seconds }) => sum + seconds, 0),
     counts: addCounts(windows.map(({ counts }) => counts)),
     latencies,
-    perSecond: windows.map(({ counts, seconds, latencies: own }) => ({
-      rate: counts.answered / seconds,
-      p50: own.percentile(50) / 1e3,
-      p99: own.percentile(99) / 1e3,
-    })),
+    perSecond: windows.map(({ counts, seconds, latencies: own }) => secondOf(counts.answered / seconds, own)),
     cpu: cpu.some((one) => one === null) ? null : cpu.reduce<number>((sum, one) => sum + one!, 0),
   };
 }

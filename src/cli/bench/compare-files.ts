@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { UsageError } from '../gateway/usage.ts';
-import { comparisonHead, comparisonRow, type Figure } from './comparison.ts';
+import { comparisonHead, comparisonRow } from './comparison.ts';
 import { table } from './print.ts';
 import { formatTime } from './quantities.ts';
-import type { Result } from './result.ts';
+import type { Result, Second } from './result.ts';
 
 const SHOWN = ['50', '90', '99', '99.9', '99.99'];
 
@@ -15,7 +15,7 @@ function resultIn(path: string): Result {
     throw new UsageError(`bench compare: ${path}: ${(error as Error).message}`);
   }
   if (result?.format !== 'gopark bench 1') {
-    throw new UsageError(`bench compare: ${path} is no result that --json has written`);
+    throw new UsageError(`bench compare: ${path} is no result of one server that --json has written`);
   }
   return result as Result;
 }
@@ -28,21 +28,16 @@ export function compareFiles(pathA: string, pathB: string): string {
     `B is ${pathB}: ${b.target}, ${b.at}`,
     ...differences(a, b).map((text) => `not the same load: ${text}`),
   ];
-  const figure = (
-    name: string,
-    unit: Figure['unit'],
-    of: (second: Result['perSecond'][number]) => number,
-  ) => {
-    return comparisonRow({ name, unit, a: a.perSecond.map(of), b: b.perSecond.map(of), paired: false });
+  const figure = (name: string, key: keyof Second): string[][] => {
+    const values = ({ perSecond }: Result) =>
+      perSecond.map((second) => second[key]).filter((value) => value !== null);
+    const [ofA, ofB] = [values(a), values(b)];
+    if (ofA.length === 0 || ofB.length === 0) return [];
+    const unit = key === 'rate' ? 'rate' : 'time';
+    return [comparisonRow({ name, unit, a: ofA, b: ofB, paired: false })];
   };
-  if (a.perSecond.length > 0 && b.perSecond.length > 0) {
-    const rows = [
-      figure('answers/s', 'rate', ({ rate }) => rate),
-      figure('p50', 'time', ({ p50 }) => p50),
-      figure('p99', 'time', ({ p99 }) => p99),
-    ];
-    lines.push('medians of the single seconds:', table([comparisonHead, ...rows]));
-  }
+  const seconds = [...figure('answers/s', 'rate'), ...figure('p50', 'p50'), ...figure('p99', 'p99')];
+  if (seconds.length > 0) lines.push('medians of the single seconds:', table([comparisonHead, ...seconds]));
   if (a.latency !== null && b.latency !== null) {
     const row = (name: string, ofA: number, ofB: number) => [
       name,

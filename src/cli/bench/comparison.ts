@@ -36,6 +36,9 @@ function verdict(figure: Figure, interval: [number, number] | null): string {
   return more === (figure.unit === 'rate') ? 'B is better' : 'A is better';
 }
 
+/** Of nothing to something there is no ratio that says anything. */
+const factor = (value: number) => (Number.isFinite(value) ? value.toFixed(3) : '-');
+
 /** A row for a table: name, a, b, b/a, interval, verdict. */
 export function comparisonRow(figure: Figure): string[] {
   const { ratio: middle, interval } = ratio(figure);
@@ -43,8 +46,8 @@ export function comparisonRow(figure: Figure): string[] {
     figure.name,
     formatted(median(figure.a), figure.unit),
     formatted(median(figure.b), figure.unit),
-    middle.toFixed(3),
-    interval === null ? '-' : `${interval[0].toFixed(3)} to ${interval[1].toFixed(3)}`,
+    factor(middle),
+    interval === null ? '-' : `${factor(interval[0])} to ${factor(interval[1])}`,
     verdict(figure, interval),
   ];
 }

@@ -14,9 +14,9 @@ export interface Latency {
 export interface Second {
   /** Answers a second. */
   readonly rate: number;
-  /** Microseconds. */
-  readonly p50: number;
-  readonly p99: number;
+  /** Microseconds; null: nothing was answered. */
+  readonly p50: number | null;
+  readonly p99: number | null;
 }
 
 /** What a run has found: the file that `--json` writes. */
@@ -59,6 +59,12 @@ export interface Result {
   };
   /** Microseconds of the server's CPU time per answer; null: its process was not named. */
   readonly serverCPU: number | null;
+}
+
+/** One of the rows of `perSecond`. */
+export function secondOf(rate: number, histogram: RecordableHistogram): Second {
+  const percentile = (p: number) => (histogram.count === 0 ? null : histogram.percentile(p) / 1e3);
+  return { rate, p50: percentile(50), p99: percentile(99) };
 }
 
 export const PERCENTILES = [1, 5, 10, 25, 50, 75, 90, 95, 99, 99.5, 99.9, 99.95, 99.99, 99.999];

@@ -9,7 +9,7 @@ import type { Load, Plan } from './load.ts';
 import { LocalLoad } from './local-load.ts';
 import type { BenchOptions } from './options.ts';
 import { ManyLoads } from './processes.ts';
-import { latencyOf, lateness, type Result, type Second } from './result.ts';
+import { latencyOf, lateness, type Result, type Second, secondOf } from './result.ts';
 import { cpuOf } from './server-cpu.ts';
 import { Tally } from './tally.ts';
 
@@ -135,7 +135,7 @@ export async function runWindow(
       const [at, counts, second] = [now(), load.counts(), tally.endSecond()];
       const rate = ((counts.answered - answered) * 1000) / (at - last);
       if (name === 'measuring' && at - last > 500) {
-        perSecond.push({ rate, p50: second.percentile(50) / 1e3, p99: second.percentile(99) / 1e3 });
+        perSecond.push(secondOf(rate, second));
       }
       onSecond?.({ phase: name, elapsed: (at - started) / 1000, counts, second, rate });
       if (stop.aborted || ended || at >= started + ms) return;

@@ -56,6 +56,20 @@ describe('gopark bench: comparing', { timeout: 120_000 }, () => {
     });
   });
 
+  test('seconds without an answer have a rate, and no latencies', async () => {
+    await withPath(async (path) => {
+      const silent = { rate: 0, p50: null, p99: null };
+      const second = { rate: 100, p50: 10, p99: 20 };
+      const result = { format: 'gopark bench 1', target: 'x', at: 'now', load: {}, latency: null };
+      writeFileSync(path, JSON.stringify({ ...result, perSecond: [...Array(6).fill(second), silent] }));
+      const { stdout } = await runBench(['compare', path, path]);
+      assert.match(stdout, /answers\/s +100 +100 +1\.000 +0\.000 to - +no difference/);
+      assert.match(stdout, /p50 +10 us +10 us +1\.000 +1\.000 to 1\.000 +no difference to be seen/);
+      writeFileSync(path, JSON.stringify({ ...result, perSecond: [silent] }));
+      assert.match((await runBench(['compare', path, path])).stdout, /answers\/s +0 +0 +- +- +too few/);
+    });
+  });
+
   test('what is no result is told', async () => {
     await withPath(async (path) => {
       const missing = await runBench(['compare', path, path]);
