@@ -15,7 +15,7 @@ import type { Answer, Slice } from './worker.ts';
 /** Long enough for V8 to have compiled what is hot. */
 const WARM_UP = 300;
 /** In each round, of each side. */
-const SLICES = 3;
+const SLICES = 8;
 
 /** A workload does not run on one of the sides. */
 class WorkloadError extends Error {}
@@ -133,7 +133,7 @@ async function main(): Promise<void> {
     options: {
       only: { type: 'string' },
       rounds: { type: 'string', default: '8' },
-      slice: { type: 'string', default: '50' },
+      slice: { type: 'string', default: '20' },
       event: { type: 'string' },
     },
     allowPositionals: true,
