@@ -2,13 +2,13 @@
  * What `gopark bench` is checked against: another load on an echo server that shares nothing with it. Every latency is
  * kept and the percentiles are those of the sorted array. One thread, epoll.
  *
- *   generator PORT CONNECTIONS SIZE DEPTH RATE SECONDS WARM_UP_SECONDS
+ *   generator PORT CONNECTIONS SIZE DEPTH RATE SECONDS WARM_UP_SECONDS [SLEEPS]
  *
  * RATE 0: a closed loop, each answer is followed by the next message, DEPTH under way on each connection. Else an open
  * loop: so many messages a second, evenly, connections in turn; latency counts from when a message was due. It prints
  * one line of JSON, times in microseconds.
  *
- * It never sleeps. In an open loop no timer is exact enough. In a closed one a load that is faster than the server would
+ * It never sleeps, unless it is told to. In an open loop no timer is exact enough. In a closed one a load that is faster than the server would
  * fall asleep after every message, and to wake it up is the server's work: measured on a virtual machine, that made
  * node:net a sixth slower than under a load that is as busy as itself.
  */
@@ -36,7 +36,7 @@ static int64_t *latencies;
 static size_t count, room;
 static int64_t from, until; /* the window */
 static uint64_t answered;
-static int open_loop;
+static int open_loop, patience_ms;
 
 static void add(struct connection *conn, int64_t since)
 {
@@ -99,7 +99,7 @@ static void receive(struct connection *conn)
 static void poll_once(void)
 {
 	struct epoll_event events[EVENTS];
-	int found = epoll_wait(epoll, events, EVENTS, 0);
+	int found = epoll_wait(epoll, events, EVENTS, patience_ms);
 	for (int i = 0; i < found; i++)
 		receive(events[i].data.ptr);
 }
@@ -127,8 +127,8 @@ static size_t waiting(void)
 
 int main(int argc, char **argv)
 {
-	if (argc != 8) {
-		fprintf(stderr, "usage: generator PORT CONNECTIONS SIZE DEPTH RATE SECONDS WARM_UP_SECONDS\n");
+	if (argc != 8 && argc != 9) {
+		fprintf(stderr, "usage: generator PORT CONNECTIONS SIZE DEPTH RATE SECONDS WARM_UP_SECONDS [SLEEPS]\n");
 		return 2;
 	}
 	connections = atoi(argv[2]);
@@ -136,6 +136,7 @@ int main(int argc, char **argv)
 	depth = strtoul(argv[4], NULL, 10);
 	double rate = atof(argv[5]);
 	open_loop = rate > 0;
+	patience_ms = argc == 9 && !open_loop ? 100 : 0;
 	message = calloc(2, size * (depth + 1));
 	inbox = malloc(BUFFER);
 	all = calloc(connections, sizeof *all);

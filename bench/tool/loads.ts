@@ -12,6 +12,8 @@ export interface Workload {
   readonly size: number;
   readonly depth: number;
   readonly rate: number;
+  /** Whether the load in C sleeps while it waits, as ours does; see there. */
+  readonly sleeps?: boolean;
 }
 
 /** What they found; times in microseconds. */
@@ -28,10 +30,11 @@ const WARM_UP = 0.6;
 export async function byGenerator(
   program: string,
   port: string,
-  { connections, size, depth, rate }: Workload,
+  { connections, size, depth, rate, sleeps = false }: Workload,
   seconds: number,
 ): Promise<Found> {
-  const args = [port, connections, size, depth, rate, seconds, WARM_UP].map(String);
+  const numbers = [port, connections, size, depth, rate, seconds, WARM_UP].map(String);
+  const args = sleeps ? [...numbers, 'sleeps'] : numbers;
   const child = new Child('load', [program, ...args]);
   try {
     return JSON.parse(await child.line()) as Found;

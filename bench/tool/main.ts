@@ -34,6 +34,7 @@ const workloads: Record<string, Workload & { readonly servers: readonly string[]
     title: 'closed loop, 20 connections, answers after 2 ms, one in 33 after 20 ms',
     depth: 1,
     rate: 0,
+    sleeps: true,
     servers: ['delayed'],
   },
   known: {
