@@ -26,7 +26,11 @@ export const fromNode: Record<string, Scenario> = {
   'docs/from-node.md#node-lines': { drive: talk(9002, 'one\ntw', 'ONE\n'), ...killed },
   'docs/from-node.md#lines': { drive: talk(9002, 'one\ntw', 'ONE\n'), ...killed },
   'docs/from-node.md#frames': { drive: talk(9003, '\0\0\0\x02ab\0\0', '\0\0\0\x02ab'), ...killed },
-  'docs/from-node.md#timeouts': { drive: talk(9004, 'on time\n', 'on time\ntoo slow\n'), ...killed },
+  'docs/from-node.md#timeouts': {
+    replace: { 'setReadTimeout(5000)': 'setReadTimeout(2500)' },
+    drive: talk(9004, 'on time\n', 'on time\ntoo slow\n'),
+    ...killed,
+  },
   'docs/from-node.md#node-backpressure': { drive: download, ...killed },
   'docs/from-node.md#backpressure': { drive: download, ...killed },
   'docs/from-node.md#errors': { stdout: /^dial 127\..*:9006\n$/ },
