@@ -53,6 +53,7 @@ export interface Scenario {
 }
 
 const FLAGS = ['continued', 'compiled'];
+/** Above the folders of the groups that are compiled together. */
 const target = join(root, 'build', 'doc-pages');
 
 export function programsOf(page: string): Program[] {
@@ -89,8 +90,8 @@ export function allPrograms(): Program[] {
   return pages().flatMap(programsOf);
 }
 
-function folderOf({ id }: Program): string {
-  return join(target, id.replace(/\.md/, '').replace(/[^\w]+/g, '-'));
+function folderOf(group: string, { id }: Program): string {
+  return join(target, group, id.replace(/\.md/, '').replace(/[^\w]+/g, '-'));
 }
 
 /** An address of its own for each program, so that the ports on the pages disturb nobody. */
@@ -99,10 +100,16 @@ function addressOf(index: number): string {
 }
 
 /** Compiles all programs in one run: what the compiler says, '' when it is content. */
-export function compile(programs: readonly Program[], scenarios: ReadonlyMap<string, Scenario>): string {
-  rmSync(target, { recursive: true, force: true });
+export function compile(
+  group: string,
+  programs: readonly Program[],
+  scenarios: ReadonlyMap<string, Scenario>,
+): string {
+  const project = join(target, group);
+  rmSync(project, { recursive: true, force: true });
+  mkdirSync(project, { recursive: true });
   for (const program of programs) {
-    const folder = folderOf(program);
+    const folder = folderOf(group, program);
     mkdirSync(folder, { recursive: true });
     const { before = '', after = '' } = scenarios.get(program.id) ?? {};
     for (const [index, { file, parts }] of program.modules.entries()) {
@@ -112,7 +119,7 @@ export function compile(programs: readonly Program[], scenarios: ReadonlyMap<str
     }
   }
   const config = {
-    extends: '../../tsconfig.base.json',
+    extends: '../../../tsconfig.base.json',
     compilerOptions: {
       composite: false,
       incremental: false,
@@ -126,9 +133,9 @@ export function compile(programs: readonly Program[], scenarios: ReadonlyMap<str
     },
     include: ['**/*.ts'],
   };
-  writeFileSync(join(target, 'tsconfig.json'), JSON.stringify(config));
+  writeFileSync(join(project, 'tsconfig.json'), JSON.stringify(config));
   const tsc = join(root, 'node_modules/typescript/bin/tsc');
-  const { status, stdout, stderr } = spawnSync(process.execPath, [tsc, '-p', target, '--pretty', 'false'], {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [tsc, '-p', project, '--pretty', 'false'], {
     encoding: 'utf8',
   });
   return status === 0 ? '' : `${stdout}${stderr}`;
@@ -140,7 +147,7 @@ export interface Outcome {
   stderr: string;
 }
 
-const LIMIT = 20_000;
+const LIMIT = 60_000;
 
 /** A program that runs, as its scenario sees it. */
 export class Running {
@@ -156,7 +163,7 @@ export class Running {
   #stderr = '';
   #alive = true;
 
-  static async start(program: Program, index: number, scenario: Scenario): Promise<Running> {
+  static async start(program: Program, group: string, index: number, scenario: Scenario): Promise<Running> {
     const servers: Server[] = [];
     const folder = mkdtempSync(join(tmpdir(), 'gopark-docs-'));
     for (const [where, serve] of Object.entries(scenario.peers ?? {})) {
@@ -169,13 +176,23 @@ export class Running {
       await once(server, 'listening');
       servers.push(server);
     }
-    return new Running(program, scenario, { address: addressOf(index), folder, servers });
+    return new Running(program, scenario, {
+      compiled: folderOf(group, program),
+      address: addressOf(index),
+      folder,
+      servers,
+    });
   }
 
   private constructor(
     program: Program,
     scenario: Scenario,
-    { address, folder, servers }: { address: string; folder: string; servers: Server[] },
+    {
+      compiled,
+      address,
+      folder,
+      servers,
+    }: { compiled: string; address: string; folder: string; servers: Server[] },
   ) {
     this.address = address;
     this.folder = folder;
@@ -184,7 +201,6 @@ export class Running {
       mkdirSync(dirname(join(this.folder, name)), { recursive: true });
       writeFileSync(join(this.folder, name), text);
     }
-    const compiled = folderOf(program);
     for (const { file } of program.modules) {
       const path = join(compiled, file.replace(/\.ts$/, '.js'));
       writeFileSync(path, this.#own(readFileSync(path, 'utf8'), scenario.replace ?? {}));

@@ -1,0 +1,3 @@
+import { runPages } from './run-pages.ts';
+
+runPages('others', (page) => !page.startsWith('docs/'));
