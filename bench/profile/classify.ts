@@ -27,6 +27,8 @@ const RECEIVE = new Set(['recvfrom', 'recvmsg', 'read', 'readv']);
 /** A sample inside the kernel belongs to the system call on its stack. */
 function inKernel(frames: readonly Frame[]): Place {
   for (const { symbol } of frames) {
+    if (/^io_(?:uring|recv|issue|req|submit|poll|handle|run|cqring|kbuf)/.test(symbol))
+      return 'kernel: io_uring';
     const call = /^(?:__x64_sys_|__arm64_sys_|__sys_|ksys_)(\w+)$/.exec(symbol)?.[1];
     if (call === undefined) {
       if (/^(?:do_epoll_wait|ep_poll|ep_send_events)/.test(symbol)) return 'kernel: epoll';
