@@ -29,6 +29,9 @@ export class Follower {
   #last: number;
   #messages: ConsumerMessages | null = null;
   #closed = false;
+  #complained = false;
+  /** By this the stream is told from another one of its name. */
+  #created = '';
   #done: Promise<void> = Promise.resolve();
 
   /** `last`: the number of the tick before the first that is wanted. */
@@ -73,9 +76,7 @@ export class Follower {
         if (this.#last > before) pause = FIRST_PAUSE;
       } catch (error) {
         if (this.#closed || this.#connection.isClosed()) return;
-        if (pause === LONGEST_PAUSE) {
-          console.error(`gopark gateway: NATS: ${escapeText((error as Error).message)}`);
-        }
+        this.#complain(error as Error);
       }
       if (this.#closed) return;
       await sleep(pause);
@@ -83,12 +84,21 @@ export class Follower {
     }
   }
 
+  /** Once, until ticks come again. */
+  #complain({ message }: Error): void {
+    if (this.#complained) return;
+    this.#complained = true;
+    console.error(`gopark gateway: NATS: no ticks: ${escapeText(message)}`);
+  }
+
   async #followOnce(): Promise<void> {
-    const { state } = await this.#manager.streams.info(this.#stream);
+    const { state, created } = await this.#manager.streams.info(this.#stream);
     if (state.last_seq < this.#last) {
-      console.error(`gopark gateway: NATS: the stream ${this.#stream} has begun anew`);
-      this.#last = 0;
+      // Another one of that name; or the same, whose server has lost its last ticks: these will not come again.
+      this.#last = created === this.#created ? state.last_seq : 0;
+      console.error(`gopark gateway: NATS: the stream ${this.#stream} goes on at ${this.#last + 1}`);
     }
+    this.#created = created;
     const client = this.#jetstream.jetstream(this.#connection);
     const consumer = await client.consumers.get(this.#stream, {
       deliver_policy: this.#jetstream.DeliverPolicy.StartSequence,
@@ -101,6 +111,7 @@ export class Follower {
       for await (const { type } of messages.status()) if (type === 'heartbeats_missed') messages.stop();
     }).markInternal();
     for await (const message of messages) {
+      this.#complained = false;
       const { seq } = message;
       // Of a consumer that was made for us alone, after an interruption: seen already.
       if (seq <= this.#last) continue;
