@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { CopyError, copy, copyN, LimitedReader } from 'gopark/io';
 import { ClosedError, DeadlineExceededError, OpError, type TCPConn } from 'gopark/net';
-import { ClosedError as FileClosedError, open, PathError } from 'gopark/os';
+import { configureFiles, ClosedError as FileClosedError, open, PathError } from 'gopark/os';
 import { sendFileCounts } from '#dist/os/send-file.js';
 import type { Driver } from '#dist/poll/driver.js';
 import { concat, pattern, sameBytes, text } from '../lib/bytes.ts';
@@ -17,6 +17,9 @@ import { readExactly, readToEnd } from '../lib/peers.ts';
 import { dialRaw, withRaw } from '../lib/raw-peer.ts';
 import { stillPending, turns, until } from '../lib/waiting.ts';
 import { directoryOf, SlowDisk } from '../os/lib.ts';
+
+// Its slow disks are slow for threads only.
+configureFiles({ engine: 'threads' });
 
 /** More than any pair of socket buffers over loopback holds, and than two pieces. */
 const LARGE = 24 << 20;

@@ -259,7 +259,7 @@ export class UringDriver extends EpollDriver implements RingUser {
     if (this.ring.reaping || this.dispatching) return true;
     super.poll();
     this.ring.submit();
-    this.ring.reap();
+    this.ring.reap(true);
     return true;
   }
 
@@ -321,6 +321,8 @@ export class UringDriver extends EpollDriver implements RingUser {
       return;
     }
     this.#states[slot]! |= CLOSING;
+    // It takes a moment, and who waits for it must not find the event loop gone.
+    this.hold();
     this.#cancelAll(slot, IN_KERNEL);
   }
 
@@ -640,6 +642,7 @@ export class UringDriver extends EpollDriver implements RingUser {
     if (this.#states[slot]! & IN_KERNEL) return;
     this.#forget(slot);
     this.#states[slot] = 0;
+    this.release();
     const result = this.native.close(slot);
     this.receiver.complete(OP_CLOSE, slot, generation, result, 0, false);
   }

@@ -84,6 +84,15 @@ const TAG_SHIFT = 28;
 export const MOST_ID: number = (1 << TAG_SHIFT) - 1;
 const MOST_USERS = 8;
 
+/**
+ * Goroutines cannot be interrupted: only the number of completions that are told at once decides how long timers and
+ * others wait. When many are there it begins small, and doubles while that takes no time.
+ */
+const FIRST_BATCH = 16;
+const MOST_AT_ONCE = 512;
+/** Milliseconds. */
+const BATCH_TIME = 5;
+
 /** The opcodes below this are asked for. */
 const PROBED = 64;
 
@@ -118,6 +127,11 @@ export class Ring {
   #moved: number[] = [];
   #holds = 0;
   #reaping = false;
+  #limit = FIRST_BATCH;
+  /** Of the last batch: when it began, how many were told before it, and whether it had to leave some. */
+  #begun = 0;
+  #before = 0;
+  #left = false;
   #closed = false;
   /** How often the kernel had more completions than room for them. */
   overflows = 0;
@@ -272,10 +286,11 @@ export class Ring {
     return null;
   }
 
-  /** Tells all completions that are there. */
-  reap(): void {
+  /** Tells the completions that are there: all, or a bounded number, and for the rest the event loop comes back. */
+  reap(all = false): void {
     if (this.#reaping) return;
     this.#reaping = true;
+    const last = all ? Number.POSITIVE_INFINITY : this.completions + this.#adapt();
     try {
       for (const user of this.#users) user.batch?.();
       const rings = this.#rings;
@@ -284,6 +299,11 @@ export class Ring {
         if (this.#head === Atomics.load(rings, this.#cqTail)) break;
         // What a completion brings about may look here, too: then the head is elsewhere, and others were moved.
         while (this.#head !== Atomics.load(rings, this.#cqTail) && this.#moved.length === 0) {
+          if (this.completions >= last) {
+            this.#left = true;
+            Atomics.store(rings, this.#cqHead, this.#head);
+            return;
+          }
           const at = this.#cqes + (this.#head & this.#cqMask) * CQE_SIZE;
           this.#head = (this.#head + 1) | 0;
           this.#tell(
@@ -299,6 +319,24 @@ export class Ring {
     } finally {
       this.#reaping = false;
     }
+  }
+
+  /** How many this batch may tell, by how long the last one took with all that its goroutines did, if there were more. */
+  #adapt(): number {
+    const now = performance.now();
+    let limit = this.#limit;
+    if (this.#left) {
+      const took = now - this.#begun;
+      if (took > BATCH_TIME) limit = Math.max(1, Math.min(limit, Math.floor((limit * BATCH_TIME) / took)));
+      else if (took < BATCH_TIME / 2) limit = Math.min(MOST_AT_ONCE, 2 * limit);
+    } else if (this.completions - this.#before < limit / 4) {
+      limit = Math.max(FIRST_BATCH, limit >> 1);
+    }
+    this.#limit = limit;
+    this.#left = false;
+    this.#begun = now;
+    this.#before = this.completions;
+    return limit;
   }
 
   get reaping(): boolean {
