@@ -388,8 +388,12 @@ export class UringDriver extends EpollDriver implements RingUser {
     const { sqes } = this.ring;
     sqes[base + Q_BUFFER_GROUP] = GROUP;
     if (this.#limited) {
-      sqes[base + Q_LENGTH] = MOST_AHEAD;
-      sqes[base + Q_MULTISHOT_LIMIT] = MOST_AHEAD;
+      // What an interest wants at a time is not ahead of anybody.
+      const wanted =
+        this.words[this.base(slot) + S_FLAGS]! & F_STREAM ? this.words[this.base(slot) + S_WANT]! : 0;
+      const most = Math.max(MOST_AHEAD, wanted);
+      sqes[base + Q_LENGTH] = most;
+      sqes[base + Q_MULTISHOT_LIMIT] = most;
     }
   }
 
