@@ -12,6 +12,7 @@ import { RoomQueue } from './room-queue.ts';
 import { checkRotation, type Rotation } from './rotation.ts';
 import type { FileCallOptions } from './waiting.ts';
 
+const unanswered = new Promise<never>(() => {});
 const DEFAULT_CAPACITY = 1 << 20;
 
 /**
@@ -116,6 +117,8 @@ export class AsyncWriter implements Writer, Closer, AsyncDisposable {
   /** What somebody has to be told. */
   #failure: unknown = null;
   #closing: Promise<void> | null = null;
+  /** The process ends with it. */
+  #isLast = false;
 
   constructor(file: File, options: AsyncWriterOptions = {}) {
     if (!(file instanceof File)) throw new ArgumentTypeError('file', 'a File', file);
@@ -147,6 +150,7 @@ export class AsyncWriter implements Writer, Closer, AsyncDisposable {
     try {
       checkBytes(p);
       const { length } = p;
+      if (this.#isLast) return unanswered;
       this.#mustTakePlain();
       if (this.#tryTake(p, true) !== null) return resolvedCount(length);
       if (!this.#drops) return this.#takeWhenThereIsRoom(p, true, options?.signal).then(() => length);
@@ -165,6 +169,7 @@ export class AsyncWriter implements Writer, Closer, AsyncDisposable {
    */
   tryWrite(p: Uint8Array): boolean {
     checkBytes(p);
+    if (this.#isLast) return false;
     this.#mustTakePlain();
     if (this.#tryTake(p, true) !== null) return true;
     if (this.#drops) this.#drop(p);
@@ -179,6 +184,7 @@ export class AsyncWriter implements Writer, Closer, AsyncDisposable {
   async commit(p: Uint8Array, options?: FileCallOptions): Promise<number> {
     checkBytes(p);
     const { length } = p;
+    if (this.#isLast) await unanswered;
     this.#mustWork();
     const commit = this.#tryTake(p, false) ?? (await this.#takeWhenThereIsRoom(p, false, options?.signal));
     await commit.waitAs('commit', options?.signal);
@@ -331,9 +337,18 @@ export class AsyncWriter implements Writer, Closer, AsyncDisposable {
    */
   close(): Promise<void> {
     if (this.#closing !== null) return Promise.reject(this.#closedError('close'));
-    this.#room.failAll(this.#closedError('write'));
+    if (!this.#isLast) this.#room.failAll(this.#closedError('write'));
     this.#closing = this.#close();
     return this.#closing;
+  }
+
+  /**
+   * @internal Closes it because the process is about to end. Who writes meanwhile gets no answer any more: a rejection
+   * that nobody looks at would end the process before what is queued has reached the disk.
+   */
+  closeLast(): Promise<void> {
+    this.#isLast = true;
+    return this.close();
   }
 
   async #close(): Promise<void> {

@@ -385,4 +385,24 @@ describe('AsyncWriter and the end of the process', () => {
       assert.equal(statSync(path).size, 1e6);
     });
   }
+
+  test('closeOnSignal: who goes on writing meanwhile, and looks at nothing, loses nothing that was queued', async (t) => {
+    const path = join(directoryOf(t), 'f');
+    const ended = await runChild(
+      program(
+        path,
+        `closeOnSignal(writer);
+         const line = new TextEncoder().encode('0123456789abcde\\n');
+         for (let i = 0; i < 10_000; i++) writer.write(line);
+         process.kill(process.pid, 'SIGTERM');
+         process.once('SIGTERM', () => {
+           writer.write(line);
+           writer.commit(line);
+           setImmediate(() => writer.tryWrite(line));
+         });`,
+      ),
+    );
+    assert.deepEqual([ended.signal, ended.stderr], ['SIGTERM', '']);
+    assert.equal(statSync(path).size, 160_000);
+  });
 });
