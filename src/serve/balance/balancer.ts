@@ -9,9 +9,10 @@ const CROWDED_TIMES = 2;
 const CROWDED_BY = 4;
 /** Samples that it takes until a move shows in the figures. */
 const SETTLING = 5;
-/** So many samples a turn of direction is remembered, and how far patience grows by such turns. */
+/** So many samples who gave last is remembered, and as much longer as the next turn of direction would take, and twice that. */
 const MEMORY = 600;
-const MOST_PATIENCE = 64;
+/** So many times as long a gap must last when it would turn the direction round. */
+const TURN_FACTOR = 4;
 
 /** Why connections move: see `MoveCount`. */
 export type ShiftReason = 'busy' | 'crowded';
@@ -42,7 +43,8 @@ interface Pair {
 /**
  * Decides from samples of all loads who should give what to whom. Three things keep it from moving back what it has
  * moved: a gap has to last, no more than half of it is closed at a time, and then there is a pause until the figures show it.
- * And who moved the other way not long ago has to be patient for twice as long each time.
+ * And who moved the other way not long ago has to be patient for four times as long, each time: there are loads that no
+ * distribution balances, as where what waits says nothing of what it costs, and these come to rest.
  */
 export class Balancer {
   readonly #settings: BalancerSettings;
@@ -89,8 +91,10 @@ export class Balancer {
   /** For how many samples in a row the gap has to be there: longer, the oftener it has turned round. */
   #patience(key: number, from: number): number {
     const pair = this.#pairs.get(key);
-    if (pair === undefined || this.#now - pair.movedAt > MEMORY) return this.#settings.patience;
-    return pair.from === from ? pair.patience : Math.min(2 * pair.patience, MOST_PATIENCE);
+    if (pair === undefined) return this.#settings.patience;
+    const toTurn = TURN_FACTOR * pair.patience;
+    if (this.#now - pair.movedAt > MEMORY + 2 * toTurn) return this.#settings.patience;
+    return pair.from === from ? pair.patience : toTurn;
   }
 
   #compare(hot: Load, cool: Load): { why: ShiftReason; share: number } | null {
