@@ -1,8 +1,8 @@
 import { type BlockShares, BroadcastLane } from './broadcast-lane.ts';
 import { EVENT_WORDS, Events } from './events.ts';
+import { claimLane, isSigned } from './lane-table.ts';
 import { CLOSED, EMPTY, type LaneSizes, NO_LANE, PUT } from './records.ts';
 import { Subscribers } from './subscribers.ts';
-import { holds, thisThread } from './this-thread.ts';
 
 /** The header, in words of 32 bits; the subscribers' places follow it, then the lanes. */
 const MAGIC = 0;
@@ -74,11 +74,7 @@ export class BroadcastLog {
 
   /** Whether `value` is the memory of one. */
   static isOne(value: unknown): value is SharedArrayBuffer {
-    return (
-      value instanceof SharedArrayBuffer &&
-      value.byteLength > HEADER &&
-      new Int32Array(value, 0, HEADER_WORDS)[MAGIC] === SIGN
-    );
+    return isSigned(value, HEADER_WORDS, SIGN);
   }
 
   get closed(): boolean {
@@ -106,15 +102,7 @@ export class BroadcastLog {
   }
 
   #claim(): BroadcastLane | null {
-    const index = this.#lanes.findIndex((one) => one.claim(thisThread));
-    if (index < 0) return null;
-    const words = this.#words;
-    for (let used = Atomics.load(words, USED); used <= index; used = Atomics.load(words, USED)) {
-      Atomics.compareExchange(words, USED, used, index + 1);
-    }
-    const lane = this.#lanes[index]!;
-    holds(() => lane.disown(thisThread));
-    return lane;
+    return claimLane(this.#lanes, this.#words, USED);
   }
 
   /** Whether a `put` would not find it full. */

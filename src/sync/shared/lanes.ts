@@ -1,7 +1,7 @@
 import { EVENT_WORDS, Events, type Side } from './events.ts';
 import { Lane } from './lane.ts';
+import { claimLane, isSigned } from './lane-table.ts';
 import { CLOSED, EMPTY, type LaneSizes, NO_LANE, PUT } from './records.ts';
-import { holds, thisThread } from './this-thread.ts';
 
 /** The header, in words of 32 bits; the lanes follow it. */
 const MAGIC = 0;
@@ -52,11 +52,7 @@ export class Lanes {
 
   /** Whether `value` is the memory of one. */
   static isOne(value: unknown): value is SharedArrayBuffer {
-    return (
-      value instanceof SharedArrayBuffer &&
-      value.byteLength > HEADER &&
-      new Int32Array(value, 0, HEADER_WORDS)[MAGIC] === SIGN
-    );
+    return isSigned(value, HEADER_WORDS, SIGN);
   }
 
   get length(): number {
@@ -81,15 +77,7 @@ export class Lanes {
   }
 
   #claim(): Lane | null {
-    const index = this.#lanes.findIndex((one) => one.claim(thisThread));
-    if (index < 0) return null;
-    const words = this.#words;
-    for (let used = Atomics.load(words, USED); used <= index; used = Atomics.load(words, USED)) {
-      Atomics.compareExchange(words, USED, used, index + 1);
-    }
-    const lane = this.#lanes[index]!;
-    holds(() => lane.disown(thisThread));
-    return lane;
+    return claimLane(this.#lanes, this.#words, USED);
   }
 
   /** Takes a value, the oldest of its sender, to where records.ts says: its kind, EMPTY or CLOSED. */

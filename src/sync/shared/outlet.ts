@@ -1,13 +1,12 @@
 import { Chan, EMPTY } from '../chan.ts';
 import type { ChanWaiter } from '../chan-waiter.ts';
-import { SendOnClosedError } from '../errors.ts';
 import type { BroadcastLog } from './broadcast-log.ts';
-import { TooManySendersError, ValueTooLargeError } from './errors.ts';
 import { Listener } from './listener.ts';
 import { ListeningQueue } from './listening-queue.ts';
-import { CLOSED, NO_LANE, PUT } from './records.ts';
-import { SharedBlock, type SharedBlocks } from './shared-blocks.ts';
-import { type Codec, encode } from './values.ts';
+import { putValue } from './put-value.ts';
+import type { SharedBlocks } from './shared-blocks.ts';
+import type { Codec } from './values.ts';
+import { serveSenders } from './waiters.ts';
 
 /** Where a thread publishes: the end of a broadcast that values go into. */
 export class Outlet<T> extends Chan<T> {
@@ -27,7 +26,7 @@ export class Outlet<T> extends Chan<T> {
       log.events,
       'room',
       () => log.hasRoom,
-      () => this.#serveSenders(),
+      () => serveSenders<T>(senders, (value) => this.#put(value)),
     );
   }
 
@@ -37,48 +36,11 @@ export class Outlet<T> extends Chan<T> {
   }
 
   #put(value: T): boolean {
-    if (value instanceof SharedBlock) return this.#putBlock(value);
-    const { kind, bytes } = encode(value, this.#codec);
-    const most = this.#log.sizes.bytes;
-    if (bytes.length > most) throw new ValueTooLargeError(bytes.length, most);
-    return this.#putBytes(kind, bytes);
-  }
-
-  #putBlock(block: SharedBlock): boolean {
-    const { kind, bytes } = block.sending(this.#blocks);
-    let went = false;
-    try {
-      went = this.#putBytes(kind, bytes);
-    } finally {
-      block.gone(went);
-    }
-    return went;
-  }
-
-  #putBytes(kind: number, bytes: Uint8Array): boolean {
-    const result = this.#log.put(kind, bytes, this.#blocks);
-    if (result === CLOSED) throw new SendOnClosedError();
-    if (result === NO_LANE) throw new TooManySendersError();
-    return result === PUT;
+    return putValue(this.#log, value, this.#codec, this.#blocks);
   }
 
   override take(): typeof EMPTY {
     return EMPTY;
-  }
-
-  /** Whether somebody still waits for room. */
-  #serveSenders(): boolean {
-    const { senders } = this;
-    for (let waiter = senders.first; waiter !== null; waiter = senders.first) {
-      try {
-        if (!this.#put(waiter.value as T)) return true;
-        senders.remove(waiter);
-        waiter.sent();
-      } catch (error) {
-        waiter.failed(error);
-      }
-    }
-    return false;
   }
 
   override describe(): string {

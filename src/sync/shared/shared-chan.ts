@@ -2,15 +2,16 @@ import { checkCount } from '../../io/arguments.ts';
 import { ArgumentTypeError } from '../../io/index.ts';
 import { Chan, DRAINED, EMPTY } from '../chan.ts';
 import type { ChanWaiter } from '../chan-waiter.ts';
-import { CloseOfClosedError, SendOnClosedError } from '../errors.ts';
+import { CloseOfClosedError } from '../errors.ts';
 import type { WaitOptions } from '../wait-options.ts';
-import { TooManySendersError, ValueTooLargeError } from './errors.ts';
 import { Lanes } from './lanes.ts';
 import { Listener } from './listener.ts';
 import { ListeningQueue } from './listening-queue.ts';
-import { CLOSED, NO_LANE, EMPTY as NOTHING, PUT, taken, takenLength } from './records.ts';
+import { putValue } from './put-value.ts';
+import { CLOSED, EMPTY as NOTHING, taken, takenLength } from './records.ts';
 import { SharedBlock, type SharedBlocks } from './shared-blocks.ts';
-import { BLOCK, type Codec, decode, encode } from './values.ts';
+import { BLOCK, type Codec, decode } from './values.ts';
+import { serveReceivers, serveSenders } from './waiters.ts';
 
 const DEFAULT_BYTES = 256 << 10;
 
@@ -101,13 +102,13 @@ export class SharedChan<T> extends Chan<T> {
       lanes.events,
       'data',
       () => lanes.ready('data'),
-      () => this.#serveReceivers(),
+      () => serveReceivers(receivers, () => this.#take()),
     );
     senders.listener = new Listener(
       lanes.events,
       'room',
       () => lanes.ready('room'),
-      () => this.#serveSenders(),
+      () => serveSenders<T>(senders, (value) => this.#put(value)),
     );
   }
 
@@ -183,29 +184,7 @@ export class SharedChan<T> extends Chan<T> {
   }
 
   #put(value: T): boolean {
-    if (value instanceof SharedBlock) return this.#putBlock(value);
-    const { kind, bytes } = encode(value, this.#codec);
-    if (bytes.length > this.#lanes.sizes.bytes)
-      throw new ValueTooLargeError(bytes.length, this.#lanes.sizes.bytes);
-    return this.#putBytes(kind, bytes);
-  }
-
-  #putBlock(block: SharedBlock): boolean {
-    const { kind, bytes } = block.sending(this.#blocks);
-    let went = false;
-    try {
-      went = this.#putBytes(kind, bytes);
-    } finally {
-      block.gone(went);
-    }
-    return went;
-  }
-
-  #putBytes(kind: number, bytes: Uint8Array): boolean {
-    const result = this.#lanes.put(kind, bytes);
-    if (result === CLOSED) throw new SendOnClosedError();
-    if (result === NO_LANE) throw new TooManySendersError();
-    return result === PUT;
+    return putValue(this.#lanes, value, this.#codec, this.#blocks);
   }
 
   /** @internal */
@@ -229,39 +208,6 @@ export class SharedChan<T> extends Chan<T> {
   /** @internal */
   override get readyToSend(): boolean {
     return this.#lanes.closed || (this.senders.first === null && this.#lanes.ready('room'));
-  }
-
-  /** Whether somebody still waits for a value. */
-  #serveReceivers(): boolean {
-    const { receivers } = this;
-    for (let waiter = receivers.first; waiter !== null; waiter = receivers.first) {
-      let value: T | typeof EMPTY | typeof DRAINED;
-      try {
-        value = this.#take();
-      } catch (error) {
-        waiter.failed(error);
-        continue;
-      }
-      if (value === EMPTY) return true;
-      receivers.remove(waiter);
-      waiter.receive(value === DRAINED ? undefined : value, value !== DRAINED);
-    }
-    return false;
-  }
-
-  /** Whether somebody still waits for room. */
-  #serveSenders(): boolean {
-    const { senders } = this;
-    for (let waiter = senders.first; waiter !== null; waiter = senders.first) {
-      try {
-        if (!this.#put(waiter.value as T)) return true;
-        senders.remove(waiter);
-        waiter.sent();
-      } catch (error) {
-        waiter.failed(error);
-      }
-    }
-    return false;
   }
 
   /** @internal */

@@ -9,6 +9,7 @@ import { CLOSED, EMPTY as NOTHING, taken, takenLength } from './records.ts';
 import { type Share, SharedBlock, type SharedBlocks } from './shared-blocks.ts';
 import { thisThread } from './this-thread.ts';
 import { BLOCK, type Codec, decode } from './values.ts';
+import { serveReceivers } from './waiters.ts';
 
 /**
  * What a subscriber of a `SharedBroadcast` receives from: a channel to receive from, `select` and `for await` included.
@@ -149,20 +150,7 @@ export class Subscription<T> extends Chan<T> {
 
   /** Whether somebody still waits for a value. */
   #serveReceivers(): boolean {
-    const { receivers } = this;
-    for (let waiter = receivers.first; waiter !== null; waiter = receivers.first) {
-      let value: T | typeof EMPTY | typeof DRAINED;
-      try {
-        value = this.#take();
-      } catch (error) {
-        waiter.failed(error);
-        continue;
-      }
-      if (value === EMPTY) return true;
-      receivers.remove(waiter);
-      waiter.receive(value === DRAINED ? undefined : value, value !== DRAINED);
-    }
-    return false;
+    return serveReceivers(this.receivers, () => this.#take());
   }
 
   /** @internal */
