@@ -17,7 +17,7 @@ typedef struct {
 	int64_t position; /* -1: where the descriptor stands, or appended */
 	size_t total;
 	int64_t written; /* or a negated errno */
-	int32_t synced;  /* a negated errno: why the disk does not have it */
+	int32_t synced;  /* 0, or a negated errno: why the disk does not have it; -ECANCELED: it was not asked */
 	int used;
 	struct iovec vectors[];
 } durable_t;
@@ -59,7 +59,8 @@ static void written(napi_env env, napi_status status, void *data)
 
 /*
  * writeAndSync(fd, buffers, position, callback): writes all that goes into one call, on a thread, and makes the disk have
- * it if that was all. The callback gets the count or a negated errno, and 0 or the negated errno of the disk.
+ * it if that was all. The callback gets the count or a negated errno, and 0 or the negated errno of the disk: -ECANCELED
+ * where it was not asked.
  */
 static napi_value write_and_sync(napi_env env, napi_callback_info info)
 {
@@ -73,6 +74,7 @@ static napi_value write_and_sync(napi_env env, napi_callback_info info)
 		length = VECTORS_MOST;
 	durable_t *write = calloc(1, sizeof *write + length * sizeof *write->vectors);
 	if (write != NULL) {
+		write->synced = -ECANCELED;
 		napi_get_value_int32(env, values[0], &write->fd);
 		napi_get_value_int64(env, values[2], &write->position);
 		begun = gather(env, values[1], 0, 0, write->vectors, &write->total);

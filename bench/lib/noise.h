@@ -71,4 +71,19 @@ static inline void print_cpu(const struct instant *from, const struct instant *t
 	       (to->steal_ticks - from->steal_ticks) * tick / seconds);
 }
 
+/* What a load has found between two instants, as one line of JSON; `answers` are messages of `size` bytes. */
+static inline void print_found(uint64_t answers, size_t size, uint64_t unanswered, const struct histogram *latencies,
+			       const struct instant *from, const struct instant *to)
+{
+	double seconds = (to->at - from->at) / 1e9;
+	printf("{\"messages\":%llu,\"bytes\":%llu,\"seconds\":%.4f,\"messagesPerSecond\":%.1f,\"unanswered\":%llu,",
+	       (unsigned long long)answers, (unsigned long long)(answers * size), seconds, answers / seconds,
+	       (unsigned long long)unanswered);
+	print_latencies(latencies);
+	printf(",");
+	print_cpu(from, to);
+	printf("}\n");
+	fflush(stdout);
+}
+
 #endif

@@ -1,8 +1,8 @@
 import fs from 'node:fs';
 import { findNative } from '../poll/drivers/epoll/native.ts';
-import { EAGAIN, EINTR } from '../poll/errno.ts';
-import type { Done, DurableWrite, FileEngine } from './file-engine.ts';
-import { systemError } from './system-error.ts';
+import { ECANCELED } from '../poll/errno.ts';
+import { durableWrite } from './durable-write.ts';
+import type { FileEngine } from './file-engine.ts';
 
 /** Node's threads: each operation holds one until it is done. */
 export const threadEngine: FileEngine = {
@@ -37,20 +37,9 @@ function findTogether(): Pick<FileEngine, 'writeAndSync'> {
   const { native } = found;
   return {
     writeAndSync: (fd, buffers, position, done) => {
-      const length = buffers.reduce((sum, p) => sum + p.length, 0);
-      const ended = (written: number, synced: number) => durableWrite(written, length, synced, done);
+      const ended = (written: number, synced: number) => durableWrite(written, synced, done);
       const begun = native.writeAndSync(fd, buffers, position ?? -1, ended);
-      if (begun < 0) setImmediate(ended, begun, 0);
+      if (begun < 0) setImmediate(ended, begun, -ECANCELED);
     },
   };
-}
-
-function durableWrite(written: number, length: number, synced: number, done: Done<DurableWrite>): void {
-  if (written === -EINTR || written === -EAGAIN) written = 0;
-  if (written < 0) {
-    done(systemError('write', -written));
-    return;
-  }
-  const syncError = synced < 0 ? systemError('fdatasync', -synced) : null;
-  done(null, { count: written, synced: written === length && syncError === null, syncError });
 }

@@ -100,14 +100,7 @@ int main(int argc, char **argv)
 	struct instant from = look(server);
 	run_until(from.at + (int64_t)(atof(argv[5]) * 1e9));
 	struct instant to = look(server);
-	double seconds = (to.at - from.at) / 1e9;
-	printf("{\"messages\":%llu,\"bytes\":%llu,\"seconds\":%.4f,\"messagesPerSecond\":%.1f,\"unanswered\":0,",
-	       (unsigned long long)done, (unsigned long long)(done * size), seconds, done / seconds);
-	print_latencies(&latencies);
-	printf(",");
-	print_cpu(&from, &to);
-	printf("}\n");
-	fflush(stdout);
+	print_found(done, size, 0, &latencies, &from, &to);
 	for (int i = 0; i < connections; i++)
 		close_by_reset(all[i].fd);
 	return 0;

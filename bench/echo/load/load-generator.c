@@ -320,15 +320,7 @@ int main(int argc, char **argv)
 		run_until(now_ns() + patience, all_answered);
 		lost = record_unanswered();
 	}
-	double seconds = (to.at - from.at) / 1e9;
-	printf("{\"messages\":%llu,\"bytes\":%llu,\"seconds\":%.4f,\"messagesPerSecond\":%.1f,\"unanswered\":%llu,",
-	       (unsigned long long)answers, (unsigned long long)(answers * size), seconds, answers / seconds,
-	       (unsigned long long)lost);
-	print_latencies(&latencies);
-	printf(",");
-	print_cpu(&from, &to);
-	printf("}\n");
-	fflush(stdout);
+	print_found(answers, size, lost, &latencies, &from, &to);
 	for (int i = 0; i < connections; i++)
 		close_by_reset(all[i].fd);
 	return 0;

@@ -8,18 +8,12 @@
  * It prints its port.
  */
 #define _GNU_SOURCE
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
-#include <unistd.h>
+
+#include "../../lib/measure.h"
 
 enum { BUFFER = 64 * 1024, EVENTS = 512, MAX_FD = 65536 };
 
@@ -39,12 +33,6 @@ static int epoll;
 static bool lines;
 static uint8_t buffer[BUFFER];
 static size_t message_size; /* 0: answer whole reads */
-
-static void die(const char *what)
-{
-	perror(what);
-	exit(1);
-}
 
 static void watch(int fd, uint32_t events, int operation)
 {
@@ -158,14 +146,8 @@ int main(int argc, char **argv)
 	if (argc > 2 && strcmp(argv[1], "per-message") == 0)
 		message_size = strtoul(argv[2], NULL, 10);
 	lines = argc > 1 && strcmp(argv[1], "lines") == 0;
-	int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t length = sizeof address;
-	if (bind(listener, (struct sockaddr *)&address, length) < 0 || listen(listener, 4096) < 0)
-		die("listen");
-	getsockname(listener, (struct sockaddr *)&address, &length);
-	printf("%d\n", ntohs(address.sin_port));
-	fflush(stdout);
+	int listener = listen_on_any_port();
+	set_nonblocking(listener);
 	epoll = epoll_create1(0);
 	watch(listener, EPOLLIN, EPOLL_CTL_ADD);
 	struct epoll_event events[EVENTS];

@@ -20,8 +20,9 @@ import {
   SQE_IO_LINK,
 } from '../../poll/drivers/uring/abi.ts';
 import { highWord, type Ring, type RingUser } from '../../poll/drivers/uring/ring.ts';
-import { EAGAIN, ECANCELED, EINPROGRESS, EINTR } from '../../poll/errno.ts';
+import { ECANCELED, EINPROGRESS, EINTR } from '../../poll/errno.ts';
 import { beginSlice } from '../../runtime/budget.ts';
+import { durableWrite, isForLater } from '../durable-write.ts';
 import type { Done, DurableWrite, FileEngine } from '../file-engine.ts';
 import { systemError } from '../system-error.ts';
 import { threadEngine } from '../thread-engine.ts';
@@ -348,14 +349,3 @@ export class RingEngine implements FileEngine, RingUser {
 function nothing(): void {}
 
 /** What became of a linked pair. Where one half was only interrupted, its caller asks for it once more. */
-function durableWrite(written: number, synced: number, done: Done<DurableWrite>): void {
-  const failed = synced < 0 && synced !== -ECANCELED && !isForLater(synced);
-  const syncError = failed ? systemError('fdatasync', -synced) : null;
-  if (isForLater(written)) done(null, { count: 0, synced: false, syncError: null });
-  else if (written < 0) done(systemError('write', -written));
-  else done(null, { count: written, synced: synced >= 0, syncError });
-}
-
-function isForLater(result: number): boolean {
-  return result === -EINTR || result === -EAGAIN;
-}

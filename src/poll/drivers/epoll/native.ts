@@ -104,7 +104,7 @@ export interface Native {
   /**
    * Writes `buffers` in one call, on a thread (1024 of them at most), and makes the disk have that if it was all;
    * `position` -1: where the descriptor stands, or appended. `done` gets the count or a negated errno, and 0 or the
-   * negated errno of the disk. 0, or a negated errno: then it is not called.
+   * negated errno of the disk, -ECANCELED where it was not asked. 0, or a negated errno: then it is not called.
    */
   writeAndSync(
     fd: number,
