@@ -16,6 +16,7 @@ typedef struct {
 	int32_t fd;
 	int64_t position; /* -1: where the descriptor stands, or appended */
 	size_t total;
+	bool whole; /* no more buffers than the kernel takes in one call */
 	int64_t written; /* or a negated errno */
 	int32_t synced;  /* 0, or a negated errno: why the disk does not have it; -ECANCELED: it was not asked */
 	int used;
@@ -33,7 +34,7 @@ static void write_now(napi_env env, void *data)
 	} while (written < 0 && errno == EINTR);
 	write->written = written < 0 ? -errno : written;
 	/* The rest of a short write comes with a call of its own. */
-	if (written < 0 || (size_t)written < write->total)
+	if (written < 0 || (size_t)written < write->total || !write->whole)
 		return;
 	int status;
 	do {
@@ -70,11 +71,13 @@ static napi_value write_and_sync(napi_env env, napi_callback_info info)
 	int32_t begun = -ENOMEM;
 	napi_get_cb_info(env, info, &count, values, NULL, NULL);
 	napi_get_array_length(env, values[1], &length);
-	if (length > VECTORS_MOST)
+	bool whole = length <= VECTORS_MOST;
+	if (!whole)
 		length = VECTORS_MOST;
 	durable_t *write = calloc(1, sizeof *write + length * sizeof *write->vectors);
 	if (write != NULL) {
 		write->synced = -ECANCELED;
+		write->whole = whole;
 		napi_get_value_int32(env, values[0], &write->fd);
 		napi_get_value_int64(env, values[2], &write->position);
 		begun = gather(env, values[1], 0, 0, write->vectors, &write->total);
