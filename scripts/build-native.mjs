@@ -57,7 +57,11 @@ export function buildNative({ quiet = false, force = false } = {}) {
   if (result.status !== 0) {
     rmSync(temporary, { force: true });
     const why = result.error ? `${compiler}: ${result.error.message}` : result.stderr.trim();
-    if (!quiet) console.error(`native: not built, the portable driver will have to do: ${why}`);
+    const remedy =
+      result.error?.code === 'ENOENT'
+        ? `there is no C compiler "${compiler}": install one (Debian, Ubuntu: apt-get install gcc libc6-dev) or name one in CC`
+        : why;
+    if (!quiet) console.error(`native: not built, the portable driver will have to do: ${remedy}`);
     return why;
   }
   // A running process may have the old file mapped: replace it, never write into it.

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import type { DriverChoice } from '#dist/poll/drivers/choice.js';
 import { peers, startOf } from '../echo/contenders.ts';
 import { MissingError } from '../lib/compile.ts';
 import type { Family, Skipped } from './results.ts';
@@ -12,8 +13,9 @@ function whyNot(driver: string): string | null {
   const env = { ...process.env, GOPARK_DRIVER: driver };
   const { stdout, status } = spawnSync(process.execPath, [probe], { env, encoding: 'utf8' });
   if (status !== 0) return `GOPARK_DRIVER=${driver} ends with ${status}`;
-  const choice = JSON.parse(stdout) as { driver: string | null; why: string };
-  return choice.driver === driver ? null : choice.why;
+  const choice = JSON.parse(stdout) as Pick<DriverChoice, 'driver' | 'why' | 'others'>;
+  if (choice.driver === driver) return null;
+  return choice.others.find((other) => other.driver === driver)?.why ?? choice.why;
 }
 
 /** The drivers of gopark that run here, best first. */

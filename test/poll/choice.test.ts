@@ -22,7 +22,8 @@ await Promise.all([a.close(), b.close(), listener.close()]);
 console.log(JSON.stringify({ ...driverChoice(), byte: p[0] }));
 `;
 
-const COMPLAINT = /^gopark: the portable driver runs, because epoll cannot: (.*)\n$/;
+const COMPLAINT =
+  /^gopark: the portable driver runs, because epoll cannot: (.*) \(what to do: npx gopark doctor\)\n$/;
 
 /** One for all tests that leave nothing behind. */
 let shared: Installed | null = null;

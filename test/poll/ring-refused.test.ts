@@ -90,7 +90,10 @@ describe('io_uring refused', needsNative(), () => {
       assert.equal(status, 0, stderr);
       const choice = JSON.parse(stdout);
       assert.deepEqual([choice.driver, choice.degraded, choice.byte], ['epoll', true, 42]);
-      const line = /^gopark: the epoll driver runs, because uring cannot: (.*)\n$/.exec(stderr);
+      const line =
+        /^gopark: the epoll driver runs, because uring cannot: (.*) \(what to do: npx gopark doctor\)\n$/.exec(
+          stderr,
+        );
       assert.ok(line !== null, `one line, not ${JSON.stringify(stderr)}`);
       assert.match(line[1]!, why);
       assert.equal(choice.others[0].why, line[1]);

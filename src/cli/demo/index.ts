@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { driverChoice } from '../../poll/index.ts';
 import { escapeText } from '../../runtime/escape.ts';
 import { defaultOptions, type GatewayOptions } from '../gateway/options.ts';
 import { describeProcs, type RunningGateway, startGateway } from '../gateway/start.ts';
@@ -65,6 +66,8 @@ async function watch(
 ): Promise<Progress | null> {
   const main = fileURLToPath(new URL('../load/main.js', import.meta.url));
   const child = spawn(process.execPath, [main, ...loadArguments(load)], {
+    // The driver that this process has: why it is not a better one has been said.
+    env: { ...process.env, GOPARK_DRIVER: driverChoice().driver! },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const ended = new Promise<string>((resolve) => {

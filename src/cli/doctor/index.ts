@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { fileEngineChoice } from '../../os/lanes.ts';
 import { whyNoFileRing } from '../../os/ring/ring-lane.ts';
+import { oncePerProcess } from '../../poll/drivers/process-once.ts';
 import { driverChoice } from '../../poll/index.ts';
 import { UsageError } from '../gateway/options.ts';
 import { printed } from './print.ts';
@@ -26,6 +27,8 @@ export async function doctorCommand(args: string[]): Promise<number> {
     readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'),
   ) as Manifest;
   const choice = driverChoice();
+  // The report says why a lesser driver runs.
+  oncePerProcess();
   const failed = choice.driver === null ? null : await selfTest();
   const ring = tryIoUring();
   // Where a filter ends who tries, we do not.

@@ -60,8 +60,9 @@ export function makeReport(
     );
   } else if (driver.degraded) {
     advice.unshift(
-      'driver: to have epoll, install the package of this platform with gopark (npm install --include=optional), ' +
-        'or, in a clone, a C compiler, and run node scripts/build-native.mjs',
+      'driver: for epoll compile the native part: with a C compiler, in a clone node scripts/build-native.mjs, in a ' +
+        'program npm install --save-dev node-api-headers and node node_modules/gopark/scripts/build-native.mjs; or ' +
+        "install this platform's package, where there is one (npm install --include=optional)",
     );
   }
   const problems: string[] = [];

@@ -45,7 +45,9 @@ export function chooseDriver(): Driver {
   if (choice.driver === null) throw new DriverError(choice.why);
   if (choice.degraded && oncePerProcess()) {
     const { driver: better, why } = choice.others[0]!;
-    console.error(`gopark: the ${choice.driver} driver runs, because ${better} cannot: ${why}`);
+    console.error(
+      `gopark: the ${choice.driver} driver runs, because ${better} cannot: ${why} (what to do: npx gopark doctor)`,
+    );
   }
   if (driver !== null) return driver;
   return native === null ? new PortableDriver({ slots }) : new EpollDriver(native, { slots, ...MEMORY });

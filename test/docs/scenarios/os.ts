@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { whyNoFileRing } from '#dist/os/ring/ring-lane.js';
 import type { Scenario } from '../programs.ts';
 import { collecting, talk } from './lib.ts';
 
@@ -16,6 +17,14 @@ console.log(new TextDecoder().decode(await readFile('app.log')));
     files: { 'index.html': '<p>here</p>' },
     peers: { 8080: page.peer },
     drive: async () => assert.equal(await page.text, '<p>here</p>'),
+  },
+  'docs/files.md#ring': {
+    ...(whyNoFileRing() === null
+      ? { stdout: 'uring\n' }
+      : {
+          stdout: 'threads\n',
+          stderr: /^gopark: file operations run on Node's threads, not through io_uring: .+\n$/,
+        }),
   },
   'docs/files.md#async-writer': {
     before: `const line = new TextEncoder().encode('line\\n');
