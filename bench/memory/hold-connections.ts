@@ -9,8 +9,11 @@ const perSource = 20_000;
 const batch = 100;
 
 async function open(index: number): Promise<Socket> {
-  const localAddress = `127.0.0.${1 + Math.floor(index / perSource)}`;
-  const socket = connect({ port, host: '127.0.0.1', localAddress, noDelay: true });
+  // Not for the first address: a port that is asked for by address must be free, also of the connections to other
+  // servers that ended a moment ago.
+  const source = Math.floor(index / perSource);
+  const from = source === 0 ? {} : { localAddress: `127.0.0.${1 + source}` };
+  const socket = connect({ port, host: '127.0.0.1', ...from, noDelay: true });
   await once(socket, 'connect');
   return socket;
 }

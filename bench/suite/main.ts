@@ -71,6 +71,8 @@ async function runAll(): Promise<void> {
   lookForLoad(skipped);
   const names = namesIn(values.only, Object.keys(runners), 'workload');
   const drivers = workingDrivers(skipped);
+  // For every program that is started without one: why it is not a better one is said here, once.
+  process.env.GOPARK_DRIVER ??= drivers[0];
   const usual = values.quick ? someOf(drivers) : everybody(drivers);
   const wanted = values.contenders === undefined ? usual : contendersIn(values.contenders);
   const plan: Plan = {
