@@ -18,8 +18,8 @@ await runMain(async () => {
       contenders: { type: 'string' },
     },
   });
-  const rounds = numberIn(values.rounds ?? (values.quick ? '2' : '8'), 'rounds');
-  const seconds = numberIn(values.seconds ?? (values.quick ? '0.2' : '0.4'), 'seconds');
+  const rounds = numberIn(values.rounds ?? (values.quick ? '4' : '12'), 'rounds');
+  const seconds = numberIn(values.seconds ?? (values.quick ? '0.1' : '0.25'), 'seconds');
   const contenders = contendersIn(values.contenders, values.go);
   const only = namesIn(values.only, Object.keys(workloads), 'workload');
   console.log(machine());

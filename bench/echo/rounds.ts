@@ -1,7 +1,7 @@
 import { Child } from '../lib/child.ts';
 import { isNoisy } from '../lib/noise.ts';
 import { hasSeveralProcs, startOf } from './contenders.ts';
-import { loadFor, type Slice, slice } from './slice.ts';
+import { Load, type Slice } from './slice.ts';
 import type { Workload } from './workloads.ts';
 
 /** What a contender showed, round by round. */
@@ -20,7 +20,7 @@ export interface RoundOptions {
 
 interface Running extends Contender {
   readonly server: Child;
-  readonly port: string;
+  readonly load: Load;
   repeats: number;
 }
 
@@ -39,8 +39,8 @@ export async function compare(
   options: RoundOptions,
   failed: (name: string, error: unknown) => void,
 ): Promise<readonly Contender[]> {
-  const program = loadFor(workload);
   const running = new Map<string, Running>();
+  const servers: Child[] = [];
   const each = async (act: (one: Running) => Promise<void>) => {
     for (const one of running.values()) {
       try {
@@ -49,6 +49,7 @@ export async function compare(
         failed(one.name, error);
         running.delete(one.name);
         await one.server.stop();
+        await one.load.end();
       }
     }
   };
@@ -56,28 +57,31 @@ export async function compare(
     for (const name of names) {
       const { command, env } = startOf(name, workload);
       const server = new Child(hasSeveralProcs(name) ? 'servers' : 'server', command, env);
-      running.set(name, { name, server, port: '', slices: [], repeats: options.repeats });
+      servers.push(server);
+      // One after the other: they would take the core from each other for seconds.
+      try {
+        const load = new Load(workload, { pid: server.pid, port: await server.line(30_000) });
+        running.set(name, { name, server, load, slices: [], repeats: options.repeats });
+      } catch (error) {
+        failed(name, error);
+      }
     }
-    await each(async (one) => {
-      running.set(one.name, { ...one, port: await one.server.line(30_000) });
-    });
-    const run = ({ server, port }: Running, seconds: number) =>
-      slice(program, { pid: server.pid, port }, workload, seconds);
-    await each(async (one) => {
-      await run(one, Math.min(warmUp, 2 * options.seconds));
+    await each(async ({ load }) => {
+      await load.slice(warmUp);
     });
     for (let round = 0; round < options.rounds; round++) {
       await each(async (one) => {
-        let found = await run(one, options.seconds);
+        let found = await one.load.slice(options.seconds);
         for (; isNoisy(found) && one.repeats > 0; one.repeats--) {
-          const again = await run(one, options.seconds);
+          const again = await one.load.slice(options.seconds);
           if (again.others + again.steal < found.others + found.steal) found = again;
         }
         one.slices.push(found);
       });
     }
   } finally {
-    for (const { server } of running.values()) await server.stop();
+    for (const server of servers) await server.stop();
+    for (const { load } of running.values()) await load.end();
   }
   return [...running.values()];
 }

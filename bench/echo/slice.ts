@@ -26,6 +26,8 @@ export interface Slice extends Noise {
 
 /** Connections are made and the first messages sent before measuring begins. */
 const settling = 0.15;
+/** The same for connections that have been there before. */
+const resuming = 0.03;
 
 /** How much longer than it should a load may take, in milliseconds, before it is given up. */
 const patience = 60_000;
@@ -36,25 +38,63 @@ export function loadFor({ load }: Workload): readonly string[] {
   return compileOr(`echo/load/${name}.c`, `echo/load/in-node/${name}`);
 }
 
-export async function slice(
-  program: readonly string[],
-  server: { readonly pid: number; readonly port: string },
-  workload: Workload,
-  seconds: number,
-): Promise<Slice> {
-  const { connections, size, depth, pattern, mode } = workload;
-  const times = [seconds, workload.settling ?? settling];
-  const how = pattern === undefined && mode !== 'lines' ? [] : [pattern ?? 'closed'];
-  const args = [server.port, connections, size, depth, ...times, server.pid, ...how];
-  const load = new Child('load', [...program, ...args.map(String), ...(mode === 'lines' ? ['lines'] : [])]);
-  try {
-    const found = JSON.parse(await load.line((times[0]! + times[1]!) * 1000 + patience));
+/** A server under load, a slice at a time. Connections stay open in between where the program of the load can do that. */
+export class Load {
+  readonly #workload: Workload;
+  readonly #server: { readonly pid: number; readonly port: string };
+  readonly #program: readonly string[];
+  /** Whether its program takes orders for more slices. */
+  readonly #stays: boolean;
+  #child: Child | null = null;
+
+  constructor(workload: Workload, server: { readonly pid: number; readonly port: string }) {
+    this.#workload = workload;
+    this.#server = server;
+    this.#program = loadFor(workload);
+    this.#stays = workload.load === undefined && this.#program.length === 1;
+  }
+
+  #start(seconds: number): Child {
+    const { connections, size, depth, pattern, mode } = this.#workload;
+    const times = [seconds, this.#workload.settling ?? settling];
+    const lines = mode === 'lines';
+    const how = this.#stays
+      ? [pattern ?? 'closed', lines ? 'lines' : 'bytes', 'again']
+      : lines
+        ? [pattern ?? 'closed', 'lines']
+        : pattern === undefined
+          ? []
+          : [pattern];
+    const args = [this.#server.port, connections, size, depth, ...times, this.#server.pid, ...how];
+    this.#child = new Child('load', [...this.#program, ...args.map(String)]);
+    return this.#child;
+  }
+
+  async slice(seconds: number): Promise<Slice> {
+    const before = this.#child;
+    before?.say(`${seconds} ${resuming}`);
+    const child = before ?? this.#start(seconds);
+    const found = JSON.parse(await child.line(seconds * 1000 + patience));
+    // Connections on which an answer is missing are of no more use.
+    if (!this.#stays || found.unanswered > 0) await this.#part();
     // Nothing was answered: there are no latencies, short ones least of all.
     const none = { p50: Number.NaN, p99: Number.NaN, p999: Number.NaN, max: Number.NaN };
     return { ...found, cpuPerMessage: found.cpu / found.messages, ...(found.count === 0 ? none : {}) };
-  } finally {
-    await load.ended(3000);
-    await untilIdle(server.pid);
+  }
+
+  /** For good, whatever the server makes of it. */
+  async end(): Promise<void> {
+    await this.#child?.stop();
+  }
+
+  /** Parts from the server, and waits until that has been dealt with. */
+  async #part(): Promise<void> {
+    const child = this.#child;
+    this.#child = null;
+    if (child === null) return;
+    child.close();
+    await child.ended(3000);
+    await untilIdle(this.#server.pid);
   }
 }
 

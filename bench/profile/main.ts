@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startOf, titleOf } from '../echo/contenders.ts';
-import { loadFor, slice } from '../echo/slice.ts';
+import { Load } from '../echo/slice.ts';
 import { type Workload, workloads } from '../echo/workloads.ts';
 import { Child } from '../lib/child.ts';
 import { MissingError } from '../lib/compile.ts';
@@ -32,14 +32,16 @@ async function profile(contender: string, workload: Workload, seconds: number): 
   // Node writes the names of compiled functions where perf looks for them.
   const flags = program === process.execPath ? ['--perf-basic-prof'] : [];
   const server = new Child('server', [program!, ...flags, ...args], env);
+  let load: Load | undefined;
   const file = join(tmpdir(), `gopark-profile-${process.pid}.data`);
   try {
     const started = { pid: server.pid, port: await server.line() };
-    const load = loadFor(workload);
-    await slice(load, started, workload, 1);
-    const { cpuPerMessage: cpu, messagesPerSecond } = await slice(load, started, workload, seconds);
+    load = new Load(workload, started);
+    const loaded = load;
+    await loaded.slice(1);
+    const { cpuPerMessage: cpu, messagesPerSecond } = await loaded.slice(seconds);
     const during = async <T>(look: () => Promise<T>): Promise<[T, number]> => {
-      const running = slice(load, started, workload, seconds + 2 * MARGIN);
+      const running = loaded.slice(seconds + 2 * MARGIN);
       await new Promise((resolve) => setTimeout(resolve, 1000 * MARGIN));
       const found = await look();
       return [found, (await running).messagesPerSecond * seconds];
@@ -56,6 +58,7 @@ async function profile(contender: string, workload: Workload, seconds: number): 
     };
   } finally {
     await server.stop();
+    await load?.end();
     rmSync(file, { force: true });
     rmSync(join('/tmp', `perf-${server.pid}.map`), { force: true });
   }

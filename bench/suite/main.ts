@@ -78,8 +78,8 @@ async function runAll(): Promise<void> {
   const plan: Plan = {
     contenders: available(wanted, skipped),
     drivers,
-    rounds: numberIn(values.rounds ?? (values.quick ? '2' : '5'), 'rounds'),
-    seconds: numberIn(values.seconds ?? (values.quick ? '0.2' : '0.5'), 'seconds'),
+    rounds: numberIn(values.rounds ?? (values.quick ? '4' : '11'), 'rounds'),
+    seconds: numberIn(values.seconds ?? (values.quick ? '0.1' : '0.2'), 'seconds'),
     quick: values.quick,
     note,
   };

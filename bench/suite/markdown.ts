@@ -12,7 +12,7 @@ Written by \`npm run bench${options === '' ? '' : ` -- ${options}`}\` on ${at.sl
 - ${machine.cores} x ${machine.cpu}, ${gibibytes} GiB, ${machine.system}; ${machine.pinning}
 - ${versions.join('; ')}
 - Loopback: no network card, no wire. Ratios carry over to other machines better than figures do.
-- Figures are medians of the rounds, in brackets the smallest and the largest. Contenders take turns in each round. *Noise* is the most that others (processes, and the hypervisor) had of the two sides' cores in a round; rounds with more than 10 % of one or 3 % of the other were measured again, as often as there are rounds.`;
+- Figures are medians of the rounds, in brackets the smallest and the largest. Contenders take turns in each round. *CPU x C* is CPU for each message over the C server's on epoll: ratios within a round, their median and its 95 % interval. The machine may run at another speed from second to second; that is in the figures, and hardly in these ratios. *Noise* is the most that others (processes, and the hypervisor) had of the two sides' cores in a round; rounds with more than 10 % of one or 3 % of the other were measured again, as often as there are rounds.`;
 }
 
 function list(skipped: readonly Skipped[]): string {

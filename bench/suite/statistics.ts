@@ -1,3 +1,4 @@
+import { medianInterval } from '#dist/cli/bench/statistics.js';
 import { median } from '../lib/report.ts';
 import type { Point } from './results.ts';
 
@@ -29,6 +30,27 @@ export function summary(values: readonly (number | null)[] | undefined): Summary
     least: sorted[0]!,
     most: sorted.at(-1)!,
   };
+}
+
+/** How often as much as another one, by rounds. */
+export interface Ratio {
+  readonly median: number;
+  /** Where the true median is, with a probability of 95 %; null: too few rounds to say. */
+  readonly interval: readonly [number, number] | null;
+}
+
+/**
+ * Ratios are taken within a round: how fast the machine was just then is in both figures. Null: there are none.
+ */
+export function pairedRatio(
+  values: readonly (number | null)[] | undefined,
+  base: readonly (number | null)[] | undefined,
+): Ratio | null {
+  const ratios = (values ?? []).flatMap((value, round) => {
+    const other = base?.[round];
+    return Number.isFinite(value) && Number.isFinite(other) && other! > 0 ? [value! / other!] : [];
+  });
+  return ratios.length === 0 ? null : { median: median(ratios), interval: medianInterval(ratios) };
 }
 
 /** Steps to a tenth of what is left: 0, 0.11 ... 0.9, 0.91 ... 0.99, ... */

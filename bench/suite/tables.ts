@@ -1,6 +1,6 @@
 import { printTable } from '../lib/report.ts';
 import type { Found, Metric, Outcome } from './results.ts';
-import { summary } from './statistics.ts';
+import { pairedRatio, type Ratio, summary } from './statistics.ts';
 
 /** Three figures that count, thousands apart. */
 export function format(value: number): string {
@@ -34,6 +34,19 @@ function noise(one: Found): string {
   return (100 * ((others?.most ?? 0) + (steal?.most ?? 0))).toFixed(0);
 }
 
+/** CPU for each message over that of the C server on epoll; null where one of them has none. */
+export function besideC({ found }: Outcome, one: Found): Ratio | null {
+  const base = found.find(({ name }) => name === 'c')?.rounds.cpuPerMessage;
+  return pairedRatio(one.rounds.cpuPerMessage, base);
+}
+
+function ratioCell(ratio: Ratio | null): string {
+  if (ratio === null) return '-';
+  const { median, interval } = ratio;
+  if (interval === null || interval[0] === interval[1]) return median.toFixed(2);
+  return `${median.toFixed(2)} (${interval.map((bound) => bound.toFixed(2)).join('-')})`;
+}
+
 /** Only metrics that somebody has a figure other than nought of. */
 function worthShowing({ metrics, found }: Outcome): readonly Metric[] {
   return metrics.filter(({ key }) => found.some(({ rounds }) => (summary(rounds[key])?.most ?? 0) > 0));
@@ -43,13 +56,16 @@ function worthShowing({ metrics, found }: Outcome): readonly Metric[] {
 export function tableOf(outcome: Outcome): [head: string[], rows: string[][]] {
   const metrics = worthShowing(outcome);
   const noisy = outcome.found.some(({ rounds }) => rounds.others !== undefined);
+  const compared = outcome.found.length > 1 && outcome.found.some((one) => besideC(outcome, one) !== null);
   const head = metrics.map(({ title, unit }) => (unit === '' ? title : `${title}, ${unit}`));
   const rows = ranked(outcome).map((one) => [
     one.title,
     ...metrics.map((metric, i) => cell(one, metric, i === 0)),
+    ...(compared ? [ratioCell(besideC(outcome, one))] : []),
     ...(noisy ? [noise(one)] : []),
   ]);
-  return [['who', ...head, ...(noisy ? ['noise, %'] : [])], rows];
+  const last = [...(compared ? ['CPU x C'] : []), ...(noisy ? ['noise, %'] : [])];
+  return [['who', ...head, ...last], rows];
 }
 
 export function printOutcome(outcome: Outcome): void {

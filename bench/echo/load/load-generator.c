@@ -2,16 +2,18 @@
  * Load for echo servers: DEPTH messages of SIZE bytes under way on each connection, every byte that comes back checked.
  * One thread, epoll.
  *
- *   load-generator PORT CONNECTIONS SIZE DEPTH SECONDS WARM_UP_SECONDS [SERVER_PID [PATTERN [lines]]]
+ *   load-generator PORT CONNECTIONS SIZE DEPTH SECONDS WARM_UP_SECONDS [SERVER_PID [PATTERN [bytes|lines [again]]]]
  *
  * PATTERN is one of
  *   closed     an answer makes room for the next message
  *   open:RATE  RATE messages a second in all, whatever becomes of them, to one connection after the other; latency
  *              counts from the instant at which a message was due, so that no stall hides the wait behind it
  *   herd       a message on all connections at once, and the next when all are answered and some time has passed
- * With "lines" a message is text that ends with a line feed.
+ * With "lines" a message is text that ends with a line feed. With "again" each line "SECONDS WARM_UP_SECONDS" on standard
+ * input asks for another slice of load on the same connections, which are idle until then.
  *
- * It prints one line of JSON. The CPU time of SERVER_PID in it belongs to the very window that its messages are of.
+ * It prints a line of JSON for each slice. The CPU time of SERVER_PID in it belongs to the very window that its messages
+ * are of.
  */
 #define _GNU_SOURCE
 #include "../../lib/noise.h"
@@ -56,6 +58,8 @@ static int unanswered;
 static bool last_herd;
 /* Connections that have had an answer. */
 static int heard;
+/* The slice is over: answers are followed by nothing. */
+static bool ending;
 
 static void watch_writable(struct connection *conn, bool on)
 {
@@ -136,7 +140,7 @@ static void answered(struct connection *conn, uint64_t messages)
 	if (pattern == HERD && conn->under_way == 0 && --unanswered == 0)
 		next_herd = now + herd_pause;
 	/* Small pipelined messages go as a batch, or the pipeline would dissolve into single ones. */
-	if (pattern == CLOSED && (conn->under_way == 0 || size * depth > STREAMING))
+	if (pattern == CLOSED && !ending && (conn->under_way == 0 || size * depth > STREAMING))
 		refill(conn, now);
 }
 
@@ -271,16 +275,63 @@ static uint64_t record_unanswered(void)
 	return count;
 }
 
-static int64_t after(int64_t start, const char *seconds)
+static int64_t after(int64_t start, double seconds)
 {
-	return start + (int64_t)(atof(seconds) * 1e9);
+	return start + (int64_t)(seconds * 1e9);
+}
+
+static void begin_slice(double seconds, double warm_up)
+{
+	latencies = (struct histogram){ 0 };
+	answers = next_message = 0;
+	ending = last_herd = false;
+	opened = now_ns();
+	window_from = after(opened, warm_up);
+	window_to = after(window_from, seconds);
+	for (int i = 0; i < connections; i++) {
+		all[i].answered = 0;
+		if (pattern == CLOSED)
+			refill(&all[i], now_ns());
+	}
+	run_until(window_from, NULL);
+	if (pattern != OPEN) {
+		/* A crowd may not be complete yet. Nor is part of a herd a herd. */
+		run_until(now_ns() + first_patience, pattern == HERD ? herd_is_over : all_heard);
+		window_to = after(now_ns(), seconds);
+	}
+}
+
+/* Whether all was answered in the end: if not, these connections are of no more use. */
+static bool run_slice(double seconds, double warm_up, int server)
+{
+	begin_slice(seconds, warm_up);
+	measuring = true;
+	struct instant from = look(server);
+	run_until(window_to, NULL);
+	last_herd = true;
+	if (pattern == HERD)
+		run_until(now_ns() + first_patience, herd_is_over);
+	/* Before our connections close: the server's work for that is no part of a message. */
+	struct instant to = look(server);
+	measuring = false;
+	ending = true;
+	uint64_t lost = 0;
+	if (pattern == OPEN) {
+		send_due(window_to); /* what was due while we looked elsewhere */
+		run_until(now_ns() + patience, all_answered);
+		lost = record_unanswered();
+	} else {
+		run_until(now_ns() + first_patience, all_answered); /* idle, before somebody else is measured */
+	}
+	print_found(answers, size, lost, &latencies, &from, &to);
+	return all_answered();
 }
 
 int main(int argc, char **argv)
 {
-	if (argc < 7 || argc > 10) {
+	if (argc < 7 || argc > 11) {
 		fprintf(stderr, "usage: load-generator PORT CONNECTIONS SIZE DEPTH SECONDS WARM_UP_SECONDS "
-				"[SERVER_PID [closed|open:RATE|herd [lines]]]\n");
+				"[SERVER_PID [closed|open:RATE|herd [bytes|lines [again]]]]\n");
 		return 2;
 	}
 	int server = argc > 7 ? atoi(argv[7]) : 0;
@@ -294,33 +345,10 @@ int main(int argc, char **argv)
 	epoll = epoll_create1(EPOLL_CLOEXEC);
 	all = calloc(connections, sizeof *all);
 	open_all(atoi(argv[1]));
-	opened = now_ns();
-	window_from = after(opened, argv[6]);
-	window_to = after(window_from, argv[5]);
-	for (int i = 0; pattern == CLOSED && i < connections; i++)
-		refill(&all[i], now_ns());
-	run_until(window_from, NULL);
-	if (pattern != OPEN) {
-		/* A crowd may not be complete yet. Nor is part of a herd a herd. */
-		run_until(now_ns() + first_patience, pattern == HERD ? herd_is_over : all_heard);
-		window_to = after(now_ns(), argv[5]);
-	}
-	measuring = true;
-	struct instant from = look(server);
-	run_until(window_to, NULL);
-	last_herd = true;
-	if (pattern == HERD)
-		run_until(now_ns() + first_patience, herd_is_over);
-	/* Before our connections close: the server's work for that is no part of a message. */
-	struct instant to = look(server);
-	measuring = false;
-	uint64_t lost = 0;
-	if (pattern == OPEN) {
-		send_due(window_to); /* what was due while we looked elsewhere */
-		run_until(now_ns() + patience, all_answered);
-		lost = record_unanswered();
-	}
-	print_found(answers, size, lost, &latencies, &from, &to);
+	bool usable = run_slice(atof(argv[5]), atof(argv[6]), server), again = argc > 10;
+	double seconds, warm_up;
+	while (again && usable && scanf("%lf %lf", &seconds, &warm_up) == 2)
+		usable = run_slice(seconds, warm_up, server);
 	for (int i = 0; i < connections; i++)
 		close_by_reset(all[i].fd);
 	return 0;

@@ -1,5 +1,5 @@
-import type { Found, Outcome } from '../results.ts';
-import { summary } from '../statistics.ts';
+import type { Outcome } from '../results.ts';
+import { besideC } from '../tables.ts';
 import { document, group, rectangle, text } from './svg.ts';
 
 const labels = 240;
@@ -14,12 +14,6 @@ function color(ratio: number): string {
   return `hsl(${hue} ${saturation}% 45%)`;
 }
 
-function ratioOf(outcome: Outcome, one: Found | undefined): number | null {
-  const base = summary(outcome.found.find(({ name }) => name === 'c')?.rounds.cpuPerMessage);
-  const own = summary(one?.rounds.cpuPerMessage);
-  return base === null || own === null ? null : own.median / base.median;
-}
-
 /** CPU per message of everybody over the C server's, as a table of colours; null: there is nothing to compare. */
 export function overviewChart(outcomes: readonly Outcome[]): string | null {
   const columns = outcomes.filter(({ found }) =>
@@ -29,9 +23,14 @@ export function overviewChart(outcomes: readonly Outcome[]): string | null {
   const names = new Map(columns.flatMap(({ found }) => found.map((one) => [one.name, one] as const)));
   const out = [
     text(16, 26, 'CPU per message, as a multiple of the C server on epoll', { class: 'title' }),
-    text(16, 46, 'medians; below 1.00 (green) costs less than the C server, above (red) more', {
-      class: 'quiet',
-    }),
+    text(
+      16,
+      46,
+      'medians of ratios within rounds; below 1.00 (green) costs less than the C server, above (red) more',
+      {
+        class: 'quiet',
+      },
+    ),
   ];
   for (const [i, { name }] of columns.entries()) {
     const middle = labels + i * column + column / 2;
@@ -46,10 +45,8 @@ export function overviewChart(outcomes: readonly Outcome[]): string | null {
       }),
     );
     for (const [i, outcome] of columns.entries()) {
-      const ratio = ratioOf(
-        outcome,
-        outcome.found.find(({ name }) => name === one.name),
-      );
+      const here = outcome.found.find(({ name }) => name === one.name);
+      const ratio = here === undefined ? null : (besideC(outcome, here)?.median ?? null);
       const x = labels + i * column;
       const middle = x + column / 2;
       if (ratio === null) {
