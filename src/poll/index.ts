@@ -15,7 +15,6 @@ export {
   LONGEST_PATH,
 } from './datagram-block.ts';
 export type { DatagramOption, DatagramSocket, Membership, RawAddress } from './datagram-driver.ts';
-export { DatagramFD, type DatagramOwner } from './datagram-fd.ts';
 export type { Message, Outgoing } from './datagram-waiters.ts';
 export type {
   Capability,
@@ -29,10 +28,12 @@ export type {
 } from './driver.ts';
 export { type DriverChoice, DriverError, type DriverName, driverChoice } from './drivers/choice.ts';
 export * from './errno.ts';
-export { type Counts, FD, type FDOwner, type SlotTaker } from './fd.ts';
+export { DatagramFD, type DatagramOwner } from './fd/datagram-fd.ts';
+export { FD } from './fd/fd.ts';
+export { type Moved, sharedClockOffset } from './fd/moved.ts';
+export type { Counts, FDOwner, SlotTaker } from './fd/owner.ts';
 export { formatIPv4, formatIPv6, parseIP } from './ip-words.ts';
 export type { Lease } from './lease.ts';
-export { type Moved, sharedClockOffset } from './moved.ts';
 export { Poller, type SlotOwner } from './poller.ts';
 export { type Limit, SpliceFailure, SpliceWaiter } from './splice-waiter.ts';
 export {

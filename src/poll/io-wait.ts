@@ -3,17 +3,17 @@ import { ownerOf } from '../runtime/trace.ts';
 import { TICK } from '../runtime/turns.ts';
 import type { WaitRecord } from '../runtime/waits.ts';
 import { FAILED_CLOSED } from './errno.ts';
-import type { FD } from './fd.ts';
+import type { Descriptor } from './fd/descriptor.ts';
 import type { Waiter } from './waiter.ts';
 
 /** A parked call of a descriptor, as the dump wants to know it. Made only when somebody asks. */
 export class IOWait implements WaitRecord {
   readonly waitReason = 'IO wait';
-  readonly #fd: FD;
+  readonly #fd: Descriptor;
   readonly #waiter: Waiter;
   readonly #place: number;
 
-  constructor(fd: FD, waiter: Waiter, place: number) {
+  constructor(fd: Descriptor, waiter: Waiter, place: number) {
     this.#fd = fd;
     this.#waiter = waiter;
     this.#place = place;

@@ -1,7 +1,7 @@
 import { nextTurn, spend } from '../runtime/budget.ts';
 import { OP_DRAIN, OP_READABLE, OP_TRANSFER, OP_WRITABLE, type Op } from './driver.ts';
 import { EAGAIN, FAILED_NOT, type Failure } from './errno.ts';
-import type { FD } from './fd.ts';
+import type { FD } from './fd/fd.ts';
 import { copyOf } from './limits.ts';
 import {
   SPLICE_CANNOT,

@@ -1,6 +1,7 @@
 import { OP_DRAIN, OP_WRITABLE, type Op } from './driver.ts';
 import { EAGAIN, FAILED_DETACHED, FAILED_NOT, type Failure } from './errno.ts';
-import type { FD } from './fd.ts';
+import type { Descriptor } from './fd/descriptor.ts';
+import type { FD } from './fd/fd.ts';
 import { DIRECT_SIZE, OUTBOUND_BOUND } from './limits.ts';
 import { Waiter } from './waiter.ts';
 
@@ -44,7 +45,7 @@ export class VectorWaiter extends Waiter {
   readonly #strict: boolean;
 
   /** `buffers` is the waiter's own array. */
-  constructor(fd: FD, buffers: readonly Uint8Array[], length: number) {
+  constructor(fd: Descriptor, buffers: readonly Uint8Array[], length: number) {
     super();
     this.#length = length;
     this.#direct = length >= DIRECT_SIZE && fd.poller.driver.capabilities.has('direct');

@@ -3,7 +3,7 @@ import type { Parked } from '../runtime/park.ts';
 import { onAbort } from '../runtime/signal.ts';
 import type { Op } from './driver.ts';
 import type { Failure } from './errno.ts';
-import type { FD } from './fd.ts';
+import type { FD } from './fd/fd.ts';
 import type { PollDesc } from './poll-desc.ts';
 
 /**

@@ -1,6 +1,7 @@
 import { OP_CONNECT, OP_DRAIN, OP_WRITABLE, type Op } from './driver.ts';
 import { EAGAIN, EMSGSIZE, FAILED_DEADLINE, FAILED_DETACHED, FAILED_NOT, type Failure } from './errno.ts';
-import type { FD } from './fd.ts';
+import type { Descriptor } from './fd/descriptor.ts';
+import type { FD } from './fd/fd.ts';
 import { DIRECT_SIZE, OUTBOUND_BOUND } from './limits.ts';
 import { Waiter } from './waiter.ts';
 
@@ -19,7 +20,7 @@ export class WriteWaiter extends Waiter {
   /** Settle only when the kernel has everything. */
   readonly #strict: boolean;
 
-  constructor(fd: FD, p: Uint8Array) {
+  constructor(fd: Descriptor, p: Uint8Array) {
     super();
     this.#p = p;
     this.#length = p.length;

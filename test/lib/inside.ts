@@ -1,6 +1,6 @@
 import type { StreamConn, TCPListener, UnixListener } from 'gopark/net';
 import type { Driver } from '#dist/poll/driver.js';
-import type { FD } from '#dist/poll/fd.js';
+import type { FD } from '#dist/poll/fd/fd.js';
 
 /** What the types of gopark/net do not show: for tests that look behind a connection. */
 export function fdOf(owner: StreamConn | TCPListener | UnixListener): FD {

@@ -1,4 +1,4 @@
-import type { Lease } from './lease.ts';
+import type { Lease } from '../lease.ts';
 
 /** What an FD takes along to another thread. All of it can be cloned. */
 export interface Moved {

@@ -1,7 +1,7 @@
-import { abortReason } from '../runtime/failures.ts';
-import { settled, settledWith } from '../runtime/settled.ts';
-import { D_LENGTH, D_OFFSET, D_SEGMENT, D_SIZE, type DatagramBlock, type Keeper } from './datagram-block.ts';
-import type { DatagramDriver, RawAddress } from './datagram-driver.ts';
+import { abortReason } from '../../runtime/failures.ts';
+import { settled, settledWith } from '../../runtime/settled.ts';
+import { D_LENGTH, D_OFFSET, D_SEGMENT, D_SIZE, type DatagramBlock, type Keeper } from '../datagram-block.ts';
+import type { DatagramDriver, RawAddress } from '../datagram-driver.ts';
 import {
   BatchWaiter,
   DatagramReadWaiter,
@@ -9,12 +9,13 @@ import {
   type Outgoing,
   ReceiveWaiter,
   SendWaiter,
-} from './datagram-waiters.ts';
-import { OP_DATAGRAMS, OP_SEND, type Op } from './driver.ts';
-import { EAGAIN, FAILED_CLOSED, FAILED_NOT, type Failure } from './errno.ts';
-import { FD, type FDOwner } from './fd.ts';
-import { copyBytes } from './limits.ts';
-import type { Poller } from './poller.ts';
+} from '../datagram-waiters.ts';
+import { OP_DATAGRAMS, OP_SEND, type Op } from '../driver.ts';
+import { EAGAIN, FAILED_CLOSED, FAILED_NOT, type Failure } from '../errno.ts';
+import { copyBytes } from '../limits.ts';
+import type { Poller } from '../poller.ts';
+import { FD } from './fd.ts';
+import type { FDOwner } from './owner.ts';
 
 /** ICMP errors that wait for somebody who receives. */
 const MOST_PEER_ERRORS = 16;
