@@ -10,7 +10,8 @@ import {
 } from '../../driver.ts';
 import { EAGAIN, ECANCELED, EINVAL, ENOBUFS } from '../../errno.ts';
 import { SPLICE_FULL, SPLICE_MORE, SPLICE_TO_FAILED, type Splice, type SpliceOutcome } from '../../splice.ts';
-import { CAPABILITIES, EpollDriver } from '../epoll/driver.ts';
+import { CAPABILITIES } from '../epoll/capabilities.ts';
+import { EpollDriver } from '../epoll/driver.ts';
 import {
   F_CONNECTING,
   F_PEER_CLOSED,

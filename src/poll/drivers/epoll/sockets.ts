@@ -1,0 +1,90 @@
+import {
+  type ConnectSocketOptions,
+  type ListenSocketOptions,
+  OP_LISTEN,
+  OP_SHUTDOWN,
+  type SocketAddress,
+  type SocketOption,
+} from '../../driver.ts';
+import { SOCKET_OPTIONS } from './native.ts';
+import { Slots } from './slots.ts';
+
+/** Opens sockets, sets them and asks about them: one system call each. */
+export abstract class Sockets extends Slots {
+  listen(host: string, port: number, options: ListenSocketOptions): number {
+    const { backlog, reusePort, ipv6Only, multipath } = options;
+    const slot = this.native.listen(
+      host,
+      port,
+      backlog,
+      reusePort ? 1 : 0,
+      ipv6Only ? 1 : 0,
+      multipath ? 1 : 0,
+    );
+    if (slot >= 0) this.post(OP_LISTEN, slot, 0);
+    return slot;
+  }
+
+  connect(
+    host: string,
+    port: number,
+    local: { host: string; port: number } | null,
+    options?: ConnectSocketOptions,
+  ): number {
+    const multipath = options?.multipath === true ? 1 : 0;
+    return local === null
+      ? this.native.connect(host, port, multipath)
+      : this.native.connect(host, port, multipath, local.host, local.port);
+  }
+
+  inherit(descriptor: number): number {
+    const slot = this.native.adoptListener(descriptor);
+    if (slot >= 0) this.post(OP_LISTEN, slot, 0);
+    return slot;
+  }
+
+  borrowPipe(descriptor: number): number {
+    return this.native.borrowPipe(descriptor);
+  }
+
+  shutdown(slot: number, how: 'read' | 'write'): void {
+    const result = this.native.shutdown(slot, how === 'read' ? 0 : 1);
+    this.post(OP_SHUTDOWN, slot, result);
+  }
+
+  assign(slot: number, poller: number): number {
+    return this.native.assign(slot, poller);
+  }
+
+  // Options and addresses
+
+  setOption(slot: number, option: SocketOption, value: number, second?: number): number {
+    return this.native.setOption(slot, SOCKET_OPTIONS.indexOf(option), value, second);
+  }
+
+  getOption(slot: number, option: SocketOption): number {
+    return this.native.getOption(slot, SOCKET_OPTIONS.indexOf(option));
+  }
+
+  tcpInfo(slot: number, out: Uint8Array): number {
+    return this.native.tcpInfo(slot, out);
+  }
+
+  isMultipath(slot: number): boolean {
+    return this.native.isMultipath(slot) === 1;
+  }
+
+  localAddress(slot: number): SocketAddress | null {
+    return parseAddress(this.native.localAddress(slot));
+  }
+
+  remoteAddress(slot: number): SocketAddress | null {
+    return parseAddress(this.native.remoteAddress(slot));
+  }
+}
+
+function parseAddress(text: string | null): SocketAddress | null {
+  if (text === null) return null;
+  const space = text.lastIndexOf(' ');
+  return { host: text.slice(0, space), port: Number(text.slice(space + 1)) };
+}
