@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "gopark.h"
 
@@ -71,9 +72,35 @@ static napi_value borrow_pipe(napi_env env, napi_callback_info info)
 	return result;
 }
 
+/*
+ * openPipe(take): calls take(reader, writer) with a new pipe and closes both: who wants them opens them again, so that
+ * they are Node's own from the start. 0 or a negated errno; what `take` throws is thrown on.
+ */
+static napi_value open_pipe(napi_env env, napi_callback_info info)
+{
+	size_t count = 1;
+	napi_value take, global, ends[2], result;
+	int pair[2];
+	napi_get_cb_info(env, info, &count, &take, NULL, NULL);
+	int status = pipe2(pair, O_CLOEXEC | O_NONBLOCK) < 0 ? -errno : 0;
+	if (status == 0) {
+		napi_get_global(env, &global);
+		napi_create_int32(env, pair[0], &ends[0]);
+		napi_create_int32(env, pair[1], &ends[1]);
+		napi_status called = napi_call_function(env, global, take, 2, ends, NULL);
+		close(pair[0]);
+		close(pair[1]);
+		if (called != napi_ok)
+			return NULL;
+	}
+	napi_create_int32(env, status, &result);
+	return result;
+}
+
 #define FUNCTION(name, function) { name, NULL, function, NULL, NULL, NULL, napi_default, NULL }
 
 const napi_property_descriptor pipe_functions[] = {
 	FUNCTION("borrowPipe", borrow_pipe),
+	FUNCTION("openPipe", open_pipe),
 };
 const size_t pipe_function_count = sizeof pipe_functions / sizeof *pipe_functions;

@@ -1,5 +1,6 @@
 export * as bufio from './bufio/index.ts';
 export * as bytes from './bytes/index.ts';
+export * as compat from './compat/index.ts';
 export * as eventloop from './eventloop/index.ts';
 export * as io from './io/index.ts';
 export * as linkbuffer from './linkbuffer/index.ts';
@@ -21,6 +22,7 @@ export {
   stats,
   Timer,
 } from './runtime/index.ts';
+export { serve } from './serve/index.ts';
 export * as sync from './sync/index.ts';
 export {
   aborted,

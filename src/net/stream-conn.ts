@@ -1,6 +1,14 @@
-import { checkBytes, checkReader } from '../io/arguments.ts';
+import { checkBytes, checkReader, checkWriter, hasMethod } from '../io/arguments.ts';
 import { copyLoop } from '../io/copy.ts';
-import { ArgumentTypeError, LimitedReader, type Reader, type ReaderFrom, type Writer } from '../io/index.ts';
+import {
+  ArgumentTypeError,
+  LimitedReader,
+  type NonblockingReader,
+  type Reader,
+  type ReaderFrom,
+  type Writer,
+  type WriterTo,
+} from '../io/index.ts';
 import {
   type Counts,
   type Failure,
@@ -47,7 +55,7 @@ export function partsOf(addr: Addr): AddressParts {
  * await listener.close();
  * ```
  */
-export abstract class StreamConn<A extends Addr = Addr> implements Conn, ReaderFrom, FDOwner {
+export abstract class StreamConn<A extends Addr = Addr> implements Conn, ReaderFrom, WriterTo, FDOwner {
   readonly #fd: FD;
   readonly #settings: ConnSettings;
   #localAddr: A | null;
@@ -212,6 +220,30 @@ export abstract class StreamConn<A extends Addr = Addr> implements Conn, ReaderF
       const source = (r instanceof LimitedReader ? r.source : r) as Reader & Partial<FileSource>;
       const limited = r instanceof LimitedReader ? r : null;
       return source[sendTo]?.(this, this.#fd, limited) ?? copyLoop(this, r);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /**
+   * Reads to the end of the stream and writes all of it to `w`, and resolves how many bytes: what `copy` uses. A
+   * destination that can fetch for itself does (`w.readFrom`): another connection, a pipe or a file of `gopark/os`.
+   * Else a buffer of 32 KiB goes to and fro, held only while bytes are there. Go: `TCPConn.WriteTo`.
+   *
+   * @throws CopyError, as a rejection: `bytesCopied`, and as `cause` what `read` or `w.write` failed with.
+   */
+  writeTo(w: Writer): Promise<number> {
+    try {
+      checkWriter(w, 'w');
+      if (!hasMethod(w, 'readFrom')) return copyLoop(w, this);
+      // Not the connection itself, so that nobody's fast path leads back here.
+      const reader: NonblockingReader & FileSource = {
+        read: (p) => this.read(p),
+        tryRead: (p) => this.tryRead(p),
+        waitReadable: () => this.waitReadable(),
+        [sendTo]: (...args) => this[sendTo](...args),
+      };
+      return (w as unknown as ReaderFrom).readFrom(reader);
     } catch (error) {
       return Promise.reject(error);
     }

@@ -7,6 +7,7 @@ export { FileInfo } from './file-info.ts';
 export { open } from './open.ts';
 export type { OpenFlags } from './open-flags.ts';
 export { link, readDir, readFile, remove, rename, stat, syncDirectory, writeFile } from './paths.ts';
+export { pipe } from './pipe.ts';
 export type { Rotation } from './rotation.ts';
 export { configureFiles, type FilePoolStats, type FileSettings, filePoolStats } from './settings.ts';
 export { stderr, stdin, stdout } from './stdio.ts';

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { whyNoFileRing } from '#dist/os/ring/ring-lane.js';
+import { needsNative } from '../../lib/needs.ts';
 import type { Scenario } from '../programs.ts';
 import { collecting, talk } from './lib.ts';
 
 const page = collecting();
 const piped = collecting();
+const sorted = collecting();
 
 export const os: Record<string, Scenario> = {
   'docs/files.md#open': {
@@ -47,6 +49,12 @@ setInterval(() => {}, 1000);
       running.kill('SIGTERM');
     },
     exit: 'SIGTERM',
+  },
+  'docs/files.md#pipe': {
+    files: { words: 'pipe\nchild\n' },
+    peers: { 7000: sorted.peer },
+    drive: async () => assert.equal(await sorted.text, 'child\npipe\n'),
+    ...needsNative(),
   },
   'docs/zero-copy.md#stdin': {
     peers: { 7000: piped.peer },

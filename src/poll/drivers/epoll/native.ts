@@ -32,6 +32,11 @@ export interface Native {
   trimPipes(): void;
   /** The descriptor stays the caller's: see `Driver.borrowPipe`. */
   borrowPipe(descriptor: number): number;
+  /**
+   * Calls `take` with the two ends of a new pipe, which are closed when it returns: it opens them again. 0 or a negated
+   * errno: then it is not called. What it throws is thrown.
+   */
+  openPipe(take: (reader: number, writer: number) => void): number;
   sendVector(slot: number, buffers: readonly Uint8Array[], first: number, from: number): number;
   flushSlot(slot: number): number;
   shutdown(slot: number, how: number): number;
