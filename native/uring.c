@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 
@@ -17,6 +18,7 @@ enum {
 	MOST_CANCEL_SECONDS = 5,
 	TASK_WORK = 16, /* one call of the kernel's brings some 20 completions at most: after so many there are more */
 	MOST_GATHERED = 512,
+	MOST_IN_VAIN = 64,
 	WORTH_ANOTHER_ROUND = 8, /* after fewer completions it is libuv's turn to look, which it does anyway */
 };
 
@@ -30,9 +32,12 @@ typedef struct {
 	void *rings, *sqes;
 	size_t rings_size, sqes_size;
 	uint32_t *sq_head, *sq_tail, *sq_flags, *cq_head, *cq_tail, *cq_flags;
+	uv_loop_t *loop;
 	uv_poll_t *poll;
 	uv_prepare_t *prepare;
 	uv_idle_t *idle;
+	enum { READ_WAKES, EDGES, EDGES_REFUSED } waking;
+	int in_vain; /* wake-ups in a row that had nothing to tell */
 	int users; /* handles that are not closed yet, and what JavaScript has of it */
 	bool idling, closed, ending;
 } uring_t;
@@ -75,11 +80,17 @@ static uint32_t completions(uring_t *ring)
 	return __atomic_load_n(ring->cq_tail, __ATOMIC_ACQUIRE) - __atomic_load_n(ring->cq_head, __ATOMIC_RELAXED);
 }
 
+/* The kernel has something for us. */
+static bool has_news(uring_t *ring)
+{
+	uint32_t flags = __atomic_load_n(ring->sq_flags, __ATOMIC_ACQUIRE);
+	return completions(ring) > 0 || flags & (URING_SQ_CQ_OVERFLOW | URING_SQ_TASKRUN);
+}
+
 /* Something is to be done that no wake-up will tell of. */
 static bool has_work(uring_t *ring)
 {
-	uint32_t flags = __atomic_load_n(ring->sq_flags, __ATOMIC_ACQUIRE);
-	return completions(ring) > 0 || to_submit(ring) > 0 || flags & (URING_SQ_CQ_OVERFLOW | URING_SQ_TASKRUN);
+	return has_news(ring) || to_submit(ring) > 0;
 }
 
 static int32_t enter(uring_t *ring, uint32_t wait)
@@ -89,6 +100,13 @@ static int32_t enter(uring_t *ring, uint32_t wait)
 		result = syscall(SYS_URING_ENTER, ring->fd, to_submit(ring), wait, URING_ENTER_GETEVENTS, NULL, 0);
 	} while (result < 0 && errno == EINTR && wait > 0);
 	return result < 0 ? -errno : (int32_t)result;
+}
+
+/* Hands submissions over, and looks for nothing. */
+static void submit(uring_t *ring)
+{
+	if (to_submit(ring) > 0)
+		syscall(SYS_URING_ENTER, ring->fd, to_submit(ring), 0, 0, NULL, 0);
 }
 
 /* Nothing of ours is in the kernel's hands any more: it writes into none of our memory from here on. */
@@ -162,7 +180,10 @@ static bool run(uring_t *ring)
 		if (found == 0 || !call_javascript(ring->env, ring->async_context, ring->on_batch) || !flush_chains(ring->env))
 			break;
 		more = (uint32_t)monotonic_us() - begun >= URING_BUDGET_US;
-	} while (!ring->closed && !more && (found >= WORTH_ANOTHER_ROUND || has_work(ring)));
+	} while (!ring->closed && !more && (found >= WORTH_ANOTHER_ROUND || has_news(ring)));
+	/* What is there at once is for the next turn: in larger pieces, with more of the others. */
+	if (!ring->closed)
+		submit(ring);
 	napi_close_handle_scope(ring->env, scope);
 	return more;
 }
@@ -183,14 +204,32 @@ static void settle(uring_t *ring, bool more)
 		uv_idle_stop(ring->idle);
 }
 
+/*
+ * libuv watches the eventfd by its level, so that each wake-up would have to read it. By edges nobody has to: every
+ * signal is one. It is in libuv's epoll set by now; should libuv ever set it back, wake-ups in vain tell.
+ */
+static void silence(uring_t *ring)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLET, .data.fd = ring->wake };
+	uint64_t count;
+	if (ring->waking == EDGES && ring->in_vain < MOST_IN_VAIN)
+		return;
+	if (ring->waking == READ_WAKES && epoll_ctl(uv_backend_fd(ring->loop), EPOLL_CTL_MOD, ring->wake, &event) == 0) {
+		ring->waking = EDGES;
+		return;
+	}
+	ring->waking = EDGES_REFUSED;
+	while (read(ring->wake, &count, sizeof count) < 0 && errno == EINTR)
+		;
+}
+
 static void on_wake(uv_poll_t *handle, int status, int events)
 {
 	(void)status;
 	(void)events;
 	uring_t *ring = uv_handle_get_data((uv_handle_t *)handle);
-	uint64_t count;
-	if (read(ring->wake, &count, sizeof count) < 0 && errno != EAGAIN)
-		return;
+	silence(ring);
+	ring->in_vain = has_work(ring) ? 0 : ring->in_vain + 1;
 	settle(ring, run(ring));
 }
 
@@ -286,6 +325,7 @@ static napi_value uring_open(napi_env env, napi_callback_info info)
 	ring->prepare = handle_of(ring, GOPARK_UV_PREPARE);
 	ring->idle = handle_of(ring, GOPARK_UV_IDLE);
 	napi_get_uv_event_loop(env, (struct uv_loop_s **)&loop);
+	ring->loop = loop;
 	int32_t error = ring->poll == NULL || ring->prepare == NULL || ring->idle == NULL ? -ENOMEM : open_ring(ring, entries, params);
 	if (error == 0 && (error = uv_poll_init(loop, ring->poll, ring->wake)) != 0) {
 		munmap(ring->rings, ring->rings_size);

@@ -28,6 +28,7 @@ void uv_handle_set_data(uv_handle_t *handle, void *data);
 void uv_close(uv_handle_t *handle, uv_close_cb close_cb);
 void uv_ref(uv_handle_t *handle);
 void uv_unref(uv_handle_t *handle);
+int uv_backend_fd(const uv_loop_t *loop);
 int uv_poll_init(uv_loop_t *loop, uv_poll_t *handle, int fd);
 int uv_poll_start(uv_poll_t *handle, int events, uv_poll_cb cb);
 int uv_prepare_init(uv_loop_t *loop, uv_prepare_t *handle);

@@ -24,6 +24,7 @@ const INDEPENDENT = [
   'io/',
   'linkbuffer/',
   'os/',
+  'net/configure',
   'net/host-port',
   'net/pipe',
   'net/race',

@@ -97,7 +97,7 @@ export abstract class ConnectionBase extends LinkFaces {
     const off = this.flags & (PAUSED | FULL | ENDED);
     const size = this.readSize;
     const { driver } = this.host.poller;
-    const fetched = size > SMALLEST_READ << LARGEST_SHARED && !driver.capabilities.has('ahead');
+    const fetched = size > SMALLEST_READ << LARGEST_SHARED;
     driver.stream(this.fd.slot, off ? 0 : fetched ? -1 : size);
   }
 

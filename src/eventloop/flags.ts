@@ -31,6 +31,9 @@ export const ARRIVING = 1 << 13;
 /** It goes, or has gone, to another owner: `detach`. */
 export const MOVED = 1 << 14;
 
+/** The last receive brought much less than it had room for. */
+export const SLACK = 1 << 15;
+
 /** The bits of the receive size: the exponent over `SMALLEST_READ`. */
 export const SIZE_SHIFT = 16;
 export const SIZE_BITS = 7 << SIZE_SHIFT;

@@ -26,6 +26,7 @@ import {
   SHUT,
   SIZE_BITS,
   SIZE_SHIFT,
+  SLACK,
   SMALLEST_READ,
 } from './flags.ts';
 import { ReadTimer } from './read-timer.ts';
@@ -247,16 +248,21 @@ export abstract class Receiving extends ConnectionBase implements LinkOwner {
     this.kick();
   }
 
-  /** Reads grow while they are filled, and shrink again when they are not. */
+  /** Reads grow while they are filled, and shrink when they are not, twice in a row: the end of a message may come late. */
   protected adapt(count: number): void {
     const exponent = (this.flags & SIZE_BITS) >> SIZE_SHIFT;
     const size = SMALLEST_READ << exponent;
-    if (count >= size) {
+    if (exponent === 0 || count * 4 > size) {
+      this.flags &= ~SLACK;
+      if (count < size) return;
       const { driver } = this.host.poller;
       const most = driver.capabilities.has('direct') ? LARGEST_EXPONENT : LARGEST_SHARED;
       if (exponent < most && size * 2 <= this.host.limits.readHighWater) this.resize(exponent + 1);
-    } else if (exponent > 0 && count * 4 <= size) {
+    } else if (this.flags & SLACK) {
+      this.flags &= ~SLACK;
       this.resize(exponent - 1);
+    } else {
+      this.flags |= SLACK;
     }
   }
 

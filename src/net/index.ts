@@ -1,4 +1,6 @@
+export { DriverError } from '../poll/drivers/choice.ts';
 export { type Addr, TCPAddr } from './addr.ts';
+export { configureNetwork, type NetworkSettings } from './configure.ts';
 export type { CallOptions, Conn } from './conn.ts';
 export { adopt, type Detached } from './detached.ts';
 export { type DialOptions, dial } from './dial.ts';

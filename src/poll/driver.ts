@@ -236,8 +236,6 @@ export const OP_SEND = 14;
 export type Capability =
   /** `tryReceiveInto`, `trySend` and `trySendVector` move bytes without a detour through the slab. */
   | 'direct'
-  /** What a `stream` brings is in memory already, in pieces of any size: to fetch it, by -1, would copy it once more. */
-  | 'ahead'
   /** `poll` works: a stalled loop can look once more before it lets a deadline strike. */
   | 'poll'
   | 'multishot'

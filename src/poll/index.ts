@@ -26,7 +26,7 @@ export type {
   SocketAddress,
   SocketOption,
 } from './driver.ts';
-export { type DriverChoice, DriverError, type DriverName, driverChoice } from './drivers/choice.ts';
+export { askFor, type DriverChoice, DriverError, type DriverName, driverChoice } from './drivers/choice.ts';
 export * from './errno.ts';
 export { DatagramFD, type DatagramOwner } from './fd/datagram-fd.ts';
 export { FD } from './fd/fd.ts';

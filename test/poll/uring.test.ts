@@ -131,6 +131,30 @@ describe('uring', () => {
     });
   });
 
+  test('a connection goes over to plain calls with its first large read, and back after some small ones', async () => {
+    const driver = uring();
+    const [near, far] = await pair();
+    const echo = async (size: number) => {
+      const p = new Uint8Array(size);
+      const reading = far.read(p);
+      await turns(3);
+      await near.write(streamBytes(1, 0, 100));
+      assert.equal(await reading, 100);
+      assert.deepEqual(p.subarray(0, 100), streamBytes(1, 0, 100));
+    };
+    await echo(1000);
+    const before = driver.counts.handedOver;
+    await echo(64 * 1024);
+    await echo(64 * 1024);
+    assert.equal(driver.counts.handedOver, before + 1, 'what was receiving has been stopped once');
+    for (let i = 0; i < 20; i++) await echo(1000);
+    assert.equal(driver.counts.handedOver, before + 1);
+    await echo(64 * 1024);
+    assert.equal(driver.counts.handedOver, before + 2, 'small reads had it receive again');
+    near.closeNow();
+    far.closeNow();
+  });
+
   test('idle, it sleeps', async () => {
     const [near, far] = await pair();
     const p = new Uint8Array(10);

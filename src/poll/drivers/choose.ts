@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Driver } from '../driver.ts';
-import { DriverError, decision, reviseChoice } from './choice.ts';
+import { DriverError, finalDecision, reviseChoice } from './choice.ts';
 import { EpollDriver } from './epoll/driver.ts';
 import type { Sizes } from './epoll/layout.ts';
 import type { Native } from './epoll/native.ts';
@@ -30,11 +30,11 @@ const BUFFERS = { incremental: { count: 16, size: 256 * 1024 }, whole: { count: 
 /**
  * The driver of this thread. Says once a process, on stderr, that a lesser one than this platform could have runs.
  *
- * @throws DriverError when `GOPARK_DRIVER` names one that does not exist or cannot run.
+ * @throws DriverError when `GOPARK_DRIVER` names one that does not exist, or one that was asked for cannot run.
  */
 export function chooseDriver(): Driver {
   const slots = Math.min(MOST_SLOTS, Math.max(1024, descriptorLimit()));
-  let decided = decision();
+  let decided = finalDecision();
   let driver: Driver | null = null;
   if (decided.choice.driver === 'uring') {
     const made = makeUring(decided.native!, { slots, ...MEMORY });
