@@ -11,8 +11,8 @@ export const LARGEST_INBOX = 64 * 1024;
 
 /** What all clients of a load have in common. */
 export interface Crew {
-  /** The message again and again. */
-  readonly stream: Uint8Array;
+  /** So many messages as they are sent, in memory that never changes: at most `batch`. */
+  messages(count: number): Uint8Array;
   readonly size: number;
   readonly depth: number;
   /** Messages of at most so many bytes in one go, at least one message. */
@@ -78,9 +78,12 @@ export class Client {
     try {
       // A buffer for each: parked reads are received together, in one go for all connections.
       let inbox = new Uint8Array(SMALLEST_INBOX);
+      // Mostly as long as the one before: garbage that is not made stops no measurement.
+      let received = inbox;
       for (let n = await conn.read(inbox); n !== null; n = await conn.read(inbox)) {
-        this.#receive(inbox.subarray(0, n));
-        if (n === inbox.length && n < LARGEST_INBOX) inbox = new Uint8Array(2 * n);
+        if (received.length !== n) received = inbox.subarray(0, n);
+        this.#receive(received);
+        if (n === inbox.length && n < LARGEST_INBOX) received = inbox = new Uint8Array(2 * n);
       }
     } catch (error) {
       throw this.#failure ?? error;
@@ -147,14 +150,14 @@ export class Client {
 
   /** So many of those that wait are under way from now on. */
   #push(count: number, at: number): void {
-    const { stream, size, batch } = this.#crew;
+    const { size, batch } = this.#crew;
     if (this.#underWay === 0) this.#heardAt = at;
     this.#underWay += count;
     const bytes = count * size;
     this.#crew.sent(bytes);
     if (!this.#sending && bytes < DIRECT && count <= batch) {
       try {
-        if (this.#conn!.tryWrite(stream.subarray(0, bytes))) return;
+        if (this.#conn!.tryWrite(this.#crew.messages(count))) return;
       } catch (error) {
         this.cut(error);
         return;
@@ -165,13 +168,13 @@ export class Client {
   }
 
   async #drain(conn: StreamConn): Promise<void> {
-    const { stream, size, batch } = this.#crew;
+    const { batch } = this.#crew;
     this.#sending = true;
     try {
       while (this.#unsent > 0 && this.#conn === conn) {
         const count = Math.min(batch, this.#unsent);
         this.#unsent -= count;
-        await conn.write(stream.subarray(0, count * size));
+        await conn.write(this.#crew.messages(count));
       }
     } catch (error) {
       if (this.#conn === conn) this.cut(error);

@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { IOError } from '../../io/index.ts';
 import { runtime } from '../../runtime/index.ts';
 import { UsageError } from '../gateway/usage.ts';
+import { collectRarely } from '../lib/heap.ts';
 import { duel } from './against.ts';
 import { compareFiles } from './compare-files.ts';
 import { type BenchOptions, benchArguments, benchOptions, benchUsage, described } from './options.ts';
@@ -31,6 +32,7 @@ export async function benchCommand(args: string[]): Promise<number> {
   const options = benchOptions(values, positionals);
   // What holds this process shows as lateness and as CPU time of the load.
   runtime.holdLimit = 0;
+  collectRarely();
   const stop = new AbortController();
   // The second one ends the process: it has no listener any more.
   process.once('SIGINT', () => stop.abort()).once('SIGTERM', () => stop.abort());

@@ -34,6 +34,8 @@ export interface Load {
   open(): Promise<void>;
   /** Sends; with `messages` so many and no more: then `spent` resolves when all have been dealt with. */
   start(messages?: number): void;
+  /** As `measure`, in a warm-up: V8 is to have compiled what will measure. A recorder may be told, and is to forget it. */
+  rehearse(): void;
   /** Counts begin anew: what is answered from now on (open loop: what is due from now on) is measured. */
   measure(): void;
   /** Resolves when the messages of `start` have been answered or lost; for ever pending without a number. */

@@ -22,11 +22,13 @@ const BATCH = 64 * 1024;
 
 /** A load from this very process. */
 export class LocalLoad implements Load, Crew {
-  readonly stream: Uint8Array;
   readonly size: number;
   readonly depth: number;
   readonly batch: number;
   readonly newReplies: () => ReplyReader;
+  /** The message again and again, and its beginnings by how many messages they are. */
+  readonly #stream: Uint8Array;
+  readonly #beginnings: Uint8Array[] = [];
   readonly #plan: Plan;
   readonly #recorder: Recorder;
   readonly #clients: Client[];
@@ -54,8 +56,8 @@ export class LocalLoad implements Load, Crew {
     this.depth = plan.depth;
     this.size = plan.payload.length;
     this.batch = Math.max(1, Math.floor(BATCH / this.size));
-    this.stream = repeated(plan.payload, Math.max(BATCH, LARGEST_INBOX));
-    this.newReplies = replyReaders(plan.reply, this.size, this.stream);
+    this.#stream = repeated(plan.payload, Math.max(BATCH, LARGEST_INBOX));
+    this.newReplies = replyReaders(plan.reply, this.size, this.#stream);
     this.#clients = Array.from({ length: plan.connections }, () => new Client(this));
     this.#pacer = plan.rate === null ? null : new Pacer(plan.rate, plan.poisson, (due) => this.#due(due));
   }
@@ -155,6 +157,10 @@ export class LocalLoad implements Load, Crew {
     else for (const client of this.#clients) client.fill();
   }
 
+  rehearse(): void {
+    this.measure();
+  }
+
   measure(): void {
     const { connected } = this.#counts;
     this.#counts = { ...noCounts(), connected };
@@ -203,6 +209,11 @@ export class LocalLoad implements Load, Crew {
   }
 
   // What the clients ask
+
+  messages(count: number): Uint8Array {
+    this.#beginnings[count] ??= this.#stream.subarray(0, count * this.size);
+    return this.#beginnings[count];
+  }
 
   mayFollow(): boolean {
     if (this.#pacer !== null || !this.#running || this.#budget === 0) return false;

@@ -5,7 +5,7 @@ import type { Plan } from './load.ts';
 export type Order =
   | { readonly order: 'open'; readonly plan: Plan }
   | { readonly order: 'start'; readonly messages: number }
-  | { readonly order: 'measure' | 'halt' | 'close' };
+  | { readonly order: 'rehearse' | 'measure' | 'halt' | 'close' };
 
 /** And what that tells: its order has been carried out ('open', 'halt') or has failed, and what goes on meanwhile. */
 export type News =

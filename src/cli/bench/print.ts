@@ -18,7 +18,7 @@ export function progressHeader(): string {
 
 export function progressLine({ phase, elapsed, counts, second, rate }: Progress): string {
   const latency =
-    second.count === 0
+    phase === 'warm-up' || second.count === 0
       ? ['-', '-', '-']
       : [second.percentile(50), second.percentile(99), second.max].map(formatTime);
   const errors = Object.values(counts.errors).reduce((sum, { count }) => sum + count, 0);

@@ -85,6 +85,10 @@ class RemoteLoad implements Load {
     this.#tell({ order: 'start', messages });
   }
 
+  rehearse(): void {
+    this.#tell({ order: 'rehearse' });
+  }
+
   measure(): void {
     this.#tell({ order: 'measure' });
   }
@@ -141,6 +145,10 @@ export class ManyLoads implements Load {
       load.start(share(messages, this.#loads.length, i));
     });
     this.spent = Promise.all(this.#loads.map((load) => load.spent)).then(() => {});
+  }
+
+  rehearse(): void {
+    for (const load of this.#loads) load.rehearse();
   }
 
   measure(): void {

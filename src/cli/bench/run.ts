@@ -143,6 +143,7 @@ export async function runWindow(
       [last, answered] = [at, counts.answered];
     }
   };
+  if (warmUp > 0) load.rehearse();
   if (warmUp > 0 || messages === null) load.start();
   if (warmUp > 0) await phase('warm-up', warmUp);
   if (warmUp > 0 && messages !== null) await load.halt();

@@ -11,19 +11,22 @@ export function newHistogram(): RecordableHistogram {
 
 /** Latencies of the running second and of the whole window. */
 export class Tally implements Recorder {
-  #second = newHistogram();
+  /** One for all seconds: to V8 each histogram is a thing of its own, and what was compiled for another is compiled anew. */
+  readonly #second = newHistogram();
+  readonly #ended = newHistogram();
   #whole = newHistogram();
 
   record(ns: number): void {
     this.#second.record(ns < 1 ? 1 : ns > LONGEST ? LONGEST : Math.round(ns));
   }
 
-  /** What came since the last call. */
+  /** What came since the last call; valid until the next one. */
   endSecond(): RecordableHistogram {
-    const second = this.#second;
-    this.#whole.add(second);
-    this.#second = newHistogram();
-    return second;
+    this.#whole.add(this.#second);
+    this.#ended.reset();
+    this.#ended.add(this.#second);
+    this.#second.reset();
+    return this.#ended;
   }
 
   /** All of the window. */
@@ -34,7 +37,7 @@ export class Tally implements Recorder {
 
   /** A window begins: what came before it does not belong to it. */
   begin(): void {
-    this.#second = newHistogram();
+    this.#second.reset();
     this.#whole = newHistogram();
   }
 }

@@ -1,6 +1,7 @@
 // A process of a load that one process alone cannot have.
 import { IOError } from '../../io/index.ts';
 import { runtime } from '../../runtime/index.ts';
+import { collectRarely } from '../lib/heap.ts';
 import type { Recorder } from './load.ts';
 import { LocalLoad } from './local-load.ts';
 import type { News, Order } from './orders.ts';
@@ -18,6 +19,8 @@ function tell(news: News): void {
 class Relay implements Recorder {
   readonly #batch = new Float64Array(BATCH);
   #length = 0;
+  /** Those of a warm-up go nowhere. */
+  keeps = false;
 
   record(ns: number): void {
     this.#batch[this.#length++] = ns;
@@ -25,7 +28,8 @@ class Relay implements Recorder {
   }
 
   flush(): void {
-    if (this.#length > 0) tell({ news: 'latencies', latencies: this.#batch.slice(0, this.#length) });
+    if (this.#length > 0 && this.keeps)
+      tell({ news: 'latencies', latencies: this.#batch.slice(0, this.#length) });
     this.#length = 0;
   }
 }
@@ -50,12 +54,18 @@ async function carryOut(order: Order): Promise<void> {
       load!.start(order.messages);
       load!.spent.then(() => tell({ news: 'spent' }));
       break;
+    case 'rehearse':
+      load!.rehearse();
+      break;
     case 'measure':
+      relay.flush();
+      relay.keeps = true;
       load!.measure();
       break;
     case 'halt': {
       const counts = await load!.halt();
       relay.flush();
+      relay.keeps = false;
       tell({ news: 'done', counts });
       break;
     }
@@ -66,6 +76,7 @@ async function carryOut(order: Order): Promise<void> {
 }
 
 runtime.holdLimit = 0;
+collectRarely();
 // A terminal's Ctrl-C is the main process's business: it wants to hear what has been counted.
 process.on('SIGINT', () => {});
 process.on('disconnect', () => process.exit());

@@ -22,17 +22,17 @@ export class EchoReplies implements ReplyReader {
   readonly refusals = 0;
   readonly #length: number;
   /** The message again and again, long enough to compare a whole read with it from any place in the first one. */
-  readonly #stream: Uint8Array;
+  readonly #stream: Buffer;
   #at = 0;
 
   constructor(length: number, stream: Uint8Array) {
     this.#length = length;
-    this.#stream = stream;
+    this.#stream = Buffer.from(stream.buffer, stream.byteOffset, stream.byteLength);
   }
 
   take(p: Uint8Array): number {
     const at = this.#at;
-    if (Buffer.compare(p, this.#stream.subarray(at, at + p.length)) !== 0) throw this.#difference(p);
+    if (this.#stream.compare(p, 0, p.length, at, at + p.length) !== 0) throw this.#difference(p);
     this.#at = (at + p.length) % this.#length;
     return (at + p.length - this.#at) / this.#length;
   }
