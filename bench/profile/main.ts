@@ -4,20 +4,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startOf, titleOf } from '../echo/contenders.ts';
+import { compare } from '../echo/rounds.ts';
 import { Load } from '../echo/slice.ts';
 import { type Workload, workloads } from '../echo/workloads.ts';
 import { Child } from '../lib/child.ts';
 import { MissingError } from '../lib/compile.ts';
 import { namesIn, numberIn, runMain } from '../lib/options.ts';
-import { machine, printTable } from '../lib/report.ts';
+import { machine, median, printTable } from '../lib/report.ts';
 import { countSamples, places } from './classify.ts';
 import { needPerf, sample, systemCalls } from './perf.ts';
 
 interface Profile {
+  readonly contender: string;
   readonly title: string;
-  /** Microseconds a message. */
-  readonly cpu: number;
-  readonly messagesPerSecond: number;
   readonly samples: ReadonlyMap<string, number>;
   readonly calls: ReadonlyMap<string, number> | null;
   readonly messages: number;
@@ -25,6 +24,7 @@ interface Profile {
 
 /** Beside what is measured a load goes on for a while, on either side. */
 const MARGIN = 0.5;
+const ROUNDS = 10;
 
 async function profile(contender: string, workload: Workload, seconds: number): Promise<Profile> {
   const { command, env } = startOf(contender, workload);
@@ -39,7 +39,6 @@ async function profile(contender: string, workload: Workload, seconds: number): 
     load = new Load(workload, started);
     const loaded = load;
     await loaded.slice(1);
-    const { cpuPerMessage: cpu, messagesPerSecond } = await loaded.slice(seconds);
     const during = async <T>(look: () => Promise<T>): Promise<[T, number]> => {
       const running = loaded.slice(seconds + 2 * MARGIN);
       await new Promise((resolve) => setTimeout(resolve, 1000 * MARGIN));
@@ -49,9 +48,8 @@ async function profile(contender: string, workload: Workload, seconds: number): 
     const [text] = await during(() => sample(server.pid, seconds, file));
     const [calls, messages] = await during(() => systemCalls(server.pid, seconds));
     return {
+      contender,
       title: titleOf(contender),
-      cpu,
-      messagesPerSecond,
       samples: countSamples(text),
       calls,
       messages,
@@ -69,17 +67,30 @@ function perMessage(count: number | undefined, messages: number): string {
   return count === undefined ? 'not counted' : (count / messages).toFixed(3);
 }
 
-function report(profiles: readonly Profile[]): void {
+/** Slices in turns, without a profiler: one after the other, minutes would lie between the servers. */
+async function cpuOf(workload: Workload, names: readonly string[]): Promise<ReadonlyMap<string, number>> {
+  const options = { rounds: ROUNDS, seconds: 0.25, repeats: ROUNDS };
+  const found = await compare(workload, names, options, (_name, error) => {
+    throw error;
+  });
+  return new Map(
+    found.map(({ name, slices }) => [name, median(slices.map(({ cpuPerMessage }) => cpuPerMessage))]),
+  );
+}
+
+function report(profiles: readonly Profile[], cpus: ReadonlyMap<string, number>): void {
   const titles = profiles.map(({ title }) => title);
   const totals = profiles.map(({ samples }) => [...samples.values()].reduce((sum, count) => sum + count, 0));
   const rows = places.map((place) => [
     place,
-    ...profiles.map(({ samples, cpu }, i) => {
+    ...profiles.map(({ samples, contender }, i) => {
       const share = (samples.get(place) ?? 0) / totals[i]!;
-      return share === 0 ? '-' : `${(share * cpu).toFixed(3)} (${(100 * share).toFixed(1)} %)`;
+      return share === 0
+        ? '-'
+        : `${(share * cpus.get(contender)!).toFixed(3)} (${(100 * share).toFixed(1)} %)`;
     }),
   ]);
-  rows.push(['CPU us a message', ...profiles.map(({ cpu }) => cpu.toFixed(2))]);
+  rows.push(['CPU us a message', ...profiles.map(({ contender }) => cpus.get(contender)!.toFixed(2))]);
   rows.push(['samples', ...totals.map(String)]);
   printTable(['CPU us a message', ...titles], rows);
   const counted = profiles.filter(({ calls }) => calls !== null);
@@ -122,6 +133,8 @@ await runMain(async () => {
         console.log(`${contender}: skipped, ${error.message}`);
       }
     }
-    if (profiles.length > 0) report(profiles);
+    if (profiles.length === 0) continue;
+    const names = profiles.map(({ contender }) => contender);
+    report(profiles, await cpuOf(workload, names));
   }
 });
