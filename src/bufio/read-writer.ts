@@ -1,5 +1,6 @@
+import type { Reader as Source, Writer as Target } from '../io/contracts/streams.ts';
+import type { StringWriter } from '../io/contracts/units.ts';
 import type { Delimiter } from '../io/delimiter.ts';
-import type { Reader as Source, StringWriter, Writer as Target } from '../io/types.ts';
 import { Reader } from './reader.ts';
 import { Writer } from './writer.ts';
 

@@ -1,5 +1,8 @@
 import { checkBytes, checkCount, checkLimit, checkReader } from '../io/arguments.ts';
 import { giveBuffer, takeBuffer } from '../io/buffer-pool.ts';
+import type { WriterTo } from '../io/contracts/fast-paths.ts';
+import type { NonblockingReader, Reader as Source, Writer } from '../io/contracts/streams.ts';
+import type { ByteScanner, Rune, RuneScanner } from '../io/contracts/units.ts';
 import { copy, copyMore } from '../io/copy.ts';
 import { bytesWrittenOf, checkReadCount, checkWriteCount, emptyReadsAllowed } from '../io/counts.ts';
 import { type Delimiter, delimiterByte } from '../io/delimiter.ts';
@@ -13,15 +16,6 @@ import {
 import { asNonblocking } from '../io/nonblocking.ts';
 import { resolvedCount, resolvedNull, resolvedVoid } from '../io/resolved.ts';
 import { decodeText, indexOfByte } from '../io/text.ts';
-import type {
-  ByteScanner,
-  NonblockingReader,
-  Rune,
-  RuneScanner,
-  Reader as Source,
-  Writer,
-  WriterTo,
-} from '../io/types.ts';
 import { InvalidUnreadByteError, InvalidUnreadRuneError } from '../io/unread-errors.ts';
 import { badByte, codePointOf, decodeRune, sizeOf } from '../io/utf8.ts';
 import { BufferFullError } from './errors.ts';

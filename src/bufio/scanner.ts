@@ -6,12 +6,12 @@ import {
   checkReader,
 } from '../io/arguments.ts';
 import { giveBuffer, takeBuffer } from '../io/buffer-pool.ts';
+import type { NonblockingReader, Reader } from '../io/contracts/streams.ts';
 import { checkReadCount, emptyReadsAllowed } from '../io/counts.ts';
 import { ConcurrentUseError, NoProgressError } from '../io/errors.ts';
 import { asNonblocking } from '../io/nonblocking.ts';
 import { resolvedFalse, resolvedTrue } from '../io/resolved.ts';
 import { decodeText, indexOfByte } from '../io/text.ts';
-import type { NonblockingReader, Reader } from '../io/types.ts';
 import { AdvanceTooFarError, NegativeAdvanceError, ScanStartedError, TokenTooLongError } from './errors.ts';
 import { carriageReturn, newline } from './search.ts';
 import { finalToken, type SplitFunction, scanLines } from './split.ts';

@@ -8,12 +8,14 @@ import {
   hasMethod,
 } from '../io/arguments.ts';
 import { giveBuffer, takeBuffer } from '../io/buffer-pool.ts';
+import type { ReaderFrom } from '../io/contracts/fast-paths.ts';
+import type { Reader, Writer as Target } from '../io/contracts/streams.ts';
+import type { ByteWriter, StringWriter } from '../io/contracts/units.ts';
 import { bytesWrittenOf, checkReadCount, checkWriteCount, emptyReadsAllowed } from '../io/counts.ts';
 import { ConcurrentUseError, CopyError, NoProgressError, WriteError } from '../io/errors.ts';
 import { asNonblocking } from '../io/nonblocking.ts';
 import { resolvedCount, resolvedVoid } from '../io/resolved.ts';
 import { encodeText, writeText } from '../io/text.ts';
-import type { ByteWriter, Reader, ReaderFrom, StringWriter, Writer as Target } from '../io/types.ts';
 import { encodeRune } from '../io/utf8.ts';
 
 const defaultSize = 4096;

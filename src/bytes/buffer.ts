@@ -8,50 +8,21 @@ import {
   checkString,
   checkWriter,
 } from '../io/arguments.ts';
+import type { ReaderFrom, WriterTo } from '../io/contracts/fast-paths.ts';
+import type { NonblockingReader, Reader, Writer } from '../io/contracts/streams.ts';
+import type { ByteScanner, ByteWriter, Rune, RuneScanner, StringWriter } from '../io/contracts/units.ts';
 import { bytesWrittenOf, checkReadCount, checkWriteCount, emptyReadsAllowed } from '../io/counts.ts';
 import { type Delimiter, delimiterByte } from '../io/delimiter.ts';
-import { ConcurrentUseError, CopyError, IOError, NoProgressError } from '../io/errors.ts';
+import { ConcurrentUseError, CopyError, NoProgressError } from '../io/errors.ts';
 import { resolvedCount, resolvedNull, resolvedVoid } from '../io/resolved.ts';
 import { decodeText, encodeText, indexOfByte } from '../io/text.ts';
-import type {
-  ByteScanner,
-  ByteWriter,
-  NonblockingReader,
-  Reader,
-  ReaderFrom,
-  Rune,
-  RuneScanner,
-  StringWriter,
-  Writer,
-  WriterTo,
-} from '../io/types.ts';
 import { InvalidUnreadByteError, InvalidUnreadRuneError } from '../io/unread-errors.ts';
 import { badByte, codePointOf, decodeRune, encodeRune, sizeOf } from '../io/utf8.ts';
+import { BufferTooLargeError } from './errors.ts';
 
 const smallest = 64;
 /** The least free space that readFrom offers its source. */
 const leastRead = 512;
-
-/**
- * A `Buffer` would have to grow beyond what memory or the engine allows. Its content is unchanged. Go panics with
- * `bytes.ErrTooLarge`.
- *
- * @example
- * ```ts
- * import { Buffer, BufferTooLargeError } from 'gopark/bytes';
- *
- * try {
- *   new Buffer().grow(2 ** 52);
- * } catch (error) {
- *   console.log(error instanceof BufferTooLargeError);
- * }
- * ```
- */
-export class BufferTooLargeError extends IOError {
-  constructor(size: number, cause: unknown) {
-    super('ERR_BUFFER_TOO_LARGE', `a buffer of ${size} bytes is too large`, { cause });
-  }
-}
 
 /**
  * Bytes in memory: what is written at the end is read from the front. Go: `bytes.Buffer`.

@@ -1,20 +1,13 @@
 import { ArgumentRangeError, checkBytes, checkInteger, checkString, checkWriter } from '../io/arguments.ts';
+import type { WriterTo } from '../io/contracts/fast-paths.ts';
+import type { ReaderAt, Seeker, Whence } from '../io/contracts/positions.ts';
+import type { NonblockingReader, Writer } from '../io/contracts/streams.ts';
+import type { ByteScanner, Rune, RuneScanner } from '../io/contracts/units.ts';
 import { bytesWrittenOf, checkWriteCount } from '../io/counts.ts';
 import { CopyError } from '../io/errors.ts';
 import { resolvedCount, resolvedNull, resolvedVoid } from '../io/resolved.ts';
 import { seekTarget } from '../io/seek.ts';
 import { encodeText } from '../io/text.ts';
-import type {
-  ByteScanner,
-  NonblockingReader,
-  ReaderAt,
-  Rune,
-  RuneScanner,
-  Seeker,
-  Whence,
-  Writer,
-  WriterTo,
-} from '../io/types.ts';
 import { InvalidUnreadByteError, InvalidUnreadRuneError } from '../io/unread-errors.ts';
 import { badByte, codePointOf, decodeRune, sizeOf } from '../io/utf8.ts';
 

@@ -1,8 +1,9 @@
 import { ArgumentTypeError, checkReader, hasMethod } from '../io/arguments.ts';
+import type { ReadCloser } from '../io/contracts/combinations.ts';
+import type { Closer, Reader } from '../io/contracts/streams.ts';
 import { checkReadCount } from '../io/counts.ts';
 import { ChunkReader } from '../io/from-async-iterable.ts';
 import { ChunkSource } from '../io/to-async-iterable.ts';
-import type { Closer, ReadCloser, Reader } from '../io/types.ts';
 
 /** Tells a reader that nobody wants its bytes any more, in the most telling way it has. */
 async function stop(r: Reader, reason: unknown): Promise<void> {

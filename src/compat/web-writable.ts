@@ -1,8 +1,9 @@
 import { ArgumentTypeError, checkBytes, checkWriter, hasMethod } from '../io/arguments.ts';
+import type { WriteCloser } from '../io/contracts/combinations.ts';
+import type { Closer, Writer } from '../io/contracts/streams.ts';
 import { checkWriteCount } from '../io/counts.ts';
 import { WriteError } from '../io/errors.ts';
 import { type Chunk, chunkBytes } from '../io/from-async-iterable.ts';
-import type { Closer, WriteCloser, Writer } from '../io/types.ts';
 
 interface Endings {
   flush(): Promise<void>;

@@ -1,7 +1,7 @@
 import type { Addr } from '../net/addr.ts';
+import { partsOf } from '../net/address-parts.ts';
 import type { Detached } from '../net/detached.ts';
 import { OpError, UnsupportedError } from '../net/errors.ts';
-import { partsOf } from '../net/stream-conn.ts';
 import { FAILED_MOVED, type Moved, sharedClockOffset } from '../poll/index.ts';
 import { now } from '../runtime/clock.ts';
 import { timers } from '../runtime/timers.ts';

@@ -7,11 +7,12 @@ import {
   hasMethod,
 } from './arguments.ts';
 import { giveBuffer, takeBuffer } from './buffer-pool.ts';
+import type { ReaderFrom, WriterTo } from './contracts/fast-paths.ts';
+import type { Reader, Writer } from './contracts/streams.ts';
 import { bytesWrittenOf, checkReadCount, checkWriteCount, emptyReadsAllowed } from './counts.ts';
 import { CopyError, NoProgressError, UnexpectedEOFError } from './errors.ts';
 import { LimitedReader, limitReader } from './limit-reader.ts';
 import { asNonblocking } from './nonblocking.ts';
-import type { Reader, ReaderFrom, Writer, WriterTo } from './types.ts';
 
 const defaultSize = 32 * 1024;
 

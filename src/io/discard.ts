@@ -1,8 +1,10 @@
 import { checkBytes, checkString } from './arguments.ts';
+import type { ReaderFrom } from './contracts/fast-paths.ts';
+import type { Reader, Writer } from './contracts/streams.ts';
+import type { StringWriter } from './contracts/units.ts';
 import { copyLoop } from './copy.ts';
 import { resolvedCount } from './resolved.ts';
 import { encodeText } from './text.ts';
-import type { Reader, ReaderFrom, StringWriter, Writer } from './types.ts';
 
 /** The type of `discard`. */
 class Discard implements Writer, StringWriter, ReaderFrom {

@@ -1,8 +1,8 @@
 import { ArgumentTypeError, checkBytes, hasMethod } from './arguments.ts';
+import type { ReadCloser } from './contracts/combinations.ts';
 import { ClosedPipeError, ConcurrentUseError } from './errors.ts';
 import { resolvedCount, resolvedNull } from './resolved.ts';
 import { encodeText } from './text.ts';
-import type { ReadCloser } from './types.ts';
 
 /**
  * A chunk of bytes as other libraries hand it out: an array or view of any kind, or text, taken as UTF-8.

@@ -1,4 +1,26 @@
 export { ArgumentRangeError, ArgumentTypeError } from './arguments.ts';
+export type {
+  ReadCloser,
+  ReadSeekCloser,
+  ReadSeeker,
+  ReadWriteCloser,
+  ReadWriter,
+  ReadWriteSeeker,
+  WriteCloser,
+  WriteSeeker,
+} from './contracts/combinations.ts';
+export type { ReaderFrom, WriterTo } from './contracts/fast-paths.ts';
+export type { ReaderAt, Seeker, Whence, WriterAt } from './contracts/positions.ts';
+export type { Closer, NonblockingReader, Reader, Writer } from './contracts/streams.ts';
+export type {
+  ByteReader,
+  ByteScanner,
+  ByteWriter,
+  Rune,
+  RuneReader,
+  RuneScanner,
+  StringWriter,
+} from './contracts/units.ts';
 export { copy, copyBuffer, copyN } from './copy.ts';
 export type { Delimiter } from './delimiter.ts';
 export { discard } from './discard.ts';
@@ -30,31 +52,4 @@ export { readAtLeast, readFull } from './read-full.ts';
 export { SectionReader } from './section-reader.ts';
 export { teeReader } from './tee-reader.ts';
 export { toAsyncIterable } from './to-async-iterable.ts';
-export type {
-  ByteReader,
-  ByteScanner,
-  ByteWriter,
-  Closer,
-  NonblockingReader,
-  ReadCloser,
-  Reader,
-  ReaderAt,
-  ReaderFrom,
-  ReadSeekCloser,
-  ReadSeeker,
-  ReadWriteCloser,
-  ReadWriter,
-  ReadWriteSeeker,
-  Rune,
-  RuneReader,
-  RuneScanner,
-  Seeker,
-  StringWriter,
-  Whence,
-  WriteCloser,
-  Writer,
-  WriterAt,
-  WriterTo,
-  WriteSeeker,
-} from './types.ts';
 export { writeString } from './write-string.ts';

@@ -1,7 +1,7 @@
 import { checkBytes, checkInteger, checkReader } from './arguments.ts';
+import type { NonblockingReader, Reader } from './contracts/streams.ts';
 import { asNonblocking } from './nonblocking.ts';
 import { resolvedNull } from './resolved.ts';
-import type { NonblockingReader, Reader } from './types.ts';
 
 /**
  * The first bytes of another reader: what `limitReader` gives. Fast paths may look through it to `source`, move at

@@ -1,6 +1,7 @@
 import { checkBytes, checkReader } from './arguments.ts';
+import type { WriterTo } from './contracts/fast-paths.ts';
+import type { Reader, Writer } from './contracts/streams.ts';
 import { copy, copyMore } from './copy.ts';
-import type { Reader, Writer, WriterTo } from './types.ts';
 
 class MultiReader implements Reader, WriterTo {
   /** Those not yet at their end. A used-up reader is let go, so that its memory can be. */

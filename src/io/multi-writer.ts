@@ -1,8 +1,9 @@
 import { checkBytes, checkString, checkWriter, hasMethod } from './arguments.ts';
+import type { Writer } from './contracts/streams.ts';
+import type { StringWriter } from './contracts/units.ts';
 import { bytesWrittenOf, checkWriteCount } from './counts.ts';
 import { WriteError } from './errors.ts';
 import { encodeText } from './text.ts';
-import type { StringWriter, Writer } from './types.ts';
 
 class MultiWriter implements Writer, StringWriter {
   readonly writers: Writer[];

@@ -1,7 +1,9 @@
 import { checkReader, hasMethod } from './arguments.ts';
+import type { ReadCloser } from './contracts/combinations.ts';
+import type { WriterTo } from './contracts/fast-paths.ts';
+import type { NonblockingReader, Reader, Writer } from './contracts/streams.ts';
 import { asNonblocking } from './nonblocking.ts';
 import { resolvedVoid } from './resolved.ts';
-import type { NonblockingReader, ReadCloser, Reader, Writer, WriterTo } from './types.ts';
 
 /**
  * `r` with a `close` that does nothing, for code that wants to close what it reads. The fast paths of `r` (`writeTo`;

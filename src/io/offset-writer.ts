@@ -1,7 +1,8 @@
 import { ArgumentRangeError, ArgumentTypeError, checkBytes, checkCount, hasMethod } from './arguments.ts';
+import type { Seeker, Whence, WriterAt } from './contracts/positions.ts';
+import type { Writer } from './contracts/streams.ts';
 import { bytesWrittenOf } from './counts.ts';
 import { seekTarget } from './seek.ts';
-import type { Seeker, Whence, Writer, WriterAt } from './types.ts';
 
 /**
  * Writes to a `WriterAt` from `offset` on, with a position of its own that starts at 0 there.

@@ -1,7 +1,7 @@
 import { ArgumentTypeError, checkBytes } from './arguments.ts';
+import type { ReadCloser, WriteCloser } from './contracts/combinations.ts';
 import { ClosedPipeError, WriteError } from './errors.ts';
 import { resolvedCount, resolvedNull, resolvedVoid } from './resolved.ts';
-import type { ReadCloser, WriteCloser } from './types.ts';
 
 interface WaitingRead {
   p: Uint8Array;

@@ -1,7 +1,7 @@
 import { checkLimit, checkReader } from './arguments.ts';
+import type { Reader } from './contracts/streams.ts';
 import { checkReadCount, emptyReadsAllowed } from './counts.ts';
 import { LimitExceededError, NoProgressError, ReadError } from './errors.ts';
-import type { Reader } from './types.ts';
 
 const firstChunk = 4096;
 const largestChunk = 1024 * 1024;

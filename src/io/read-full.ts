@@ -1,9 +1,9 @@
 import { checkBytes, checkCount, checkReader } from './arguments.ts';
+import type { Reader } from './contracts/streams.ts';
 import { checkReadCount, emptyReadsAllowed } from './counts.ts';
 import { NoProgressError, ReadError, ShortBufferError, UnexpectedEOFError } from './errors.ts';
 import { asNonblocking } from './nonblocking.ts';
 import { resolvedCount, resolvedNull } from './resolved.ts';
-import type { Reader } from './types.ts';
 
 /**
  * Fills all of `p` and resolves `p.length`, or `null` when `r` ended before the first byte. An empty `p` resolves 0

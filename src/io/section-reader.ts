@@ -6,9 +6,10 @@ import {
   checkLimit,
   hasMethod,
 } from './arguments.ts';
+import type { ReaderAt, Seeker, Whence } from './contracts/positions.ts';
+import type { Reader } from './contracts/streams.ts';
 import { resolvedNull } from './resolved.ts';
 import { seekTarget } from './seek.ts';
-import type { Reader, ReaderAt, Seeker, Whence } from './types.ts';
 
 /**
  * A window of `n` bytes on a `ReaderAt`, from `offset` on, with a position of its own. Go: `io.SectionReader`.

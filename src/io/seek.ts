@@ -1,5 +1,5 @@
 import { ArgumentRangeError, checkInteger } from './arguments.ts';
-import type { Whence } from './types.ts';
+import type { Whence } from './contracts/positions.ts';
 
 /** Where a seek leads, counted from the start. Throws for a position before it and for an unknown whence. */
 export function seekTarget(offset: number, whence: Whence, current: number, size: number): number {

@@ -1,7 +1,7 @@
 import { checkBytes, checkReader, checkWriter } from './arguments.ts';
+import type { Reader, Writer } from './contracts/streams.ts';
 import { bytesWrittenOf, checkReadCount, checkWriteCount } from './counts.ts';
 import { ReadError } from './errors.ts';
-import type { Reader, Writer } from './types.ts';
 
 /**
  * A reader that writes to `w` whatever is read through it. No buffer: a read settles when its write has. A write

@@ -1,8 +1,8 @@
 import { checkCount, checkReader } from './arguments.ts';
+import type { NonblockingReader, Reader } from './contracts/streams.ts';
 import { checkReadCount, emptyReadsAllowed } from './counts.ts';
 import { NoProgressError } from './errors.ts';
 import { asNonblocking } from './nonblocking.ts';
-import type { NonblockingReader, Reader } from './types.ts';
 
 const defaultSize = 64 * 1024;
 

@@ -1,7 +1,8 @@
 import { checkString, checkWriter, hasMethod } from './arguments.ts';
+import type { Writer } from './contracts/streams.ts';
+import type { StringWriter } from './contracts/units.ts';
 import { checkWriteCount } from './counts.ts';
 import { encodeText } from './text.ts';
-import type { StringWriter, Writer } from './types.ts';
 
 /**
  * Writes `s` as UTF-8 and resolves the number of bytes. Uses `w.writeString` where there is one, else exactly one

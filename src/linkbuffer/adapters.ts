@@ -1,8 +1,8 @@
 import { checkReader, checkWriter, hasMethod } from '../io/arguments.ts';
+import type { NonblockingReader, Reader, Writer } from '../io/contracts/streams.ts';
 import { bytesWrittenOf, checkReadCount, checkWriteCount, emptyReadsAllowed } from '../io/counts.ts';
 import { NoProgressError } from '../io/errors.ts';
 import { asNonblocking } from '../io/nonblocking.ts';
-import type { NonblockingReader, Reader, Writer } from '../io/types.ts';
 import { BufferClosedError } from './errors.ts';
 import { LinkBuffer } from './link-buffer.ts';
 import type { BlockPool } from './pool.ts';

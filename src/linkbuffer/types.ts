@@ -1,5 +1,5 @@
+import type { NonblockingReader, Writer } from '../io/contracts/streams.ts';
 import type { Delimiter } from '../io/delimiter.ts';
-import type { NonblockingReader, Writer } from '../io/types.ts';
 
 declare const lent: unique symbol;
 

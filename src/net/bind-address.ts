@@ -1,6 +1,6 @@
 import { isIP, isIPv6 } from 'node:net';
 import { AddrError } from './errors.ts';
-import { defaultResolver } from './resolver.ts';
+import { defaultResolver } from './lookup.ts';
 
 /** What a machine without IPv6 says to '::'. */
 export const NO_IPV6: ReadonlySet<string> = new Set([

@@ -1,14 +1,12 @@
 import { ArgumentTypeError } from '../io/index.ts';
 import { EBADF, errnoMessage, errnoName, type Moved, type Poller, threadPoller } from '../poll/index.ts';
-import { TCPAddr } from './addr.ts';
+import type { TCPAddr } from './addr.ts';
+import { type AddressParts, tcpAddr, unixAddr } from './address-parts.ts';
 import { OpError, UnsupportedError } from './errors.ts';
 import type { ConnSettings } from './options.ts';
 import { TCPConn } from './tcp-conn.ts';
-import { UnixAddr } from './unix-addr.ts';
+import type { UnixAddr } from './unix-addr.ts';
 import { UnixConn } from './unix-conn.ts';
-
-/** An address as it travels. */
-export type AddressParts = { readonly host: string; readonly port: number } | { readonly path: string };
 
 /**
  * A connection on its way: what `detach` gives and `adopt` takes, in this thread or, sent there by `postMessage` or a
@@ -48,14 +46,6 @@ export interface TakenOver {
   readonly slot: number;
   readonly source: TCPAddr | UnixAddr;
   readonly addr: TCPAddr | UnixAddr;
-}
-
-function tcpAddr(parts: AddressParts): TCPAddr {
-  return 'host' in parts ? new TCPAddr(parts.host, parts.port) : new TCPAddr('0.0.0.0', 0);
-}
-
-function unixAddr(parts: AddressParts, network: string): UnixAddr {
-  return new UnixAddr('path' in parts ? parts.path : '', network);
 }
 
 /**

@@ -12,9 +12,10 @@ import { dialNumeric } from './dial-numeric.ts';
 import { AddrError, DeadlineExceededError, DialError, listed, OpError } from './errors.ts';
 import { parsePort, splitHostPort } from './host-port.ts';
 import { checkNetwork, type TCPNetwork } from './listen.ts';
+import { defaultResolver } from './lookup.ts';
 import { type ConnSettings, checkObject, checkTCPOptions, connSettings, type TCPOptions } from './options.ts';
 import { type Contest, Race, type Try } from './race.ts';
-import { defaultResolver, Resolver } from './resolver.ts';
+import { Resolver } from './resolver.ts';
 import { portOf } from './services.ts';
 import type { TCPConn } from './tcp-conn.ts';
 

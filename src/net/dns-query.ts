@@ -2,6 +2,9 @@ import { Resolver } from 'node:dns';
 import { Flights } from './flight.ts';
 import { lookupError } from './system-lookup.ts';
 
+/** The name is there, and has none of what was asked for. */
+export const NO_DATA = 'ENODATA';
+
 /** How DNS servers are asked. */
 export interface QuerySettings {
   readonly servers: readonly string[] | undefined;

@@ -29,6 +29,16 @@ export {
 } from './listen-packet.ts';
 export type { ListenUnixOptions } from './listen-unix.ts';
 export type { Listener } from './listener.ts';
+export {
+  lookupAddr,
+  lookupCNAME,
+  lookupHost,
+  lookupMX,
+  lookupNS,
+  lookupPort,
+  lookupSRV,
+  lookupTXT,
+} from './lookup.ts';
 export type { KeepAlive, StreamOptions, TCPOptions } from './options.ts';
 export type { ConnectedPacketConn, Datagram, PacketConn } from './packet-conn.ts';
 export { pipe } from './pipe.ts';
@@ -41,19 +51,7 @@ export {
   readProxyHeader,
 } from './proxy-protocol/index.ts';
 export type { MX, SRV } from './records.ts';
-export {
-  type LookupOptions,
-  lookupAddr,
-  lookupCNAME,
-  lookupHost,
-  lookupMX,
-  lookupNS,
-  lookupPort,
-  lookupSRV,
-  lookupTXT,
-  Resolver,
-  type ResolverOptions,
-} from './resolver.ts';
+export { type LookupOptions, Resolver, type ResolverOptions } from './resolver.ts';
 export { type ConnHandler, Serving, type ShutdownOptions, startServing } from './serving.ts';
 export { StreamConn } from './stream-conn.ts';
 export { TCPConn } from './tcp-conn.ts';

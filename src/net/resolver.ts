@@ -1,8 +1,8 @@
 import { isIP, isIPv6 } from 'node:net';
 import { ArgumentRangeError, ArgumentTypeError } from '../io/index.ts';
-import { abortReason } from '../runtime/failures.ts';
+import { askFamilies } from './address-queries.ts';
 import type { CallOptions } from './conn.ts';
-import { DNSQueries } from './dns-query.ts';
+import { DNSQueries, NO_DATA } from './dns-query.ts';
 import { AddrError, DNSError } from './errors.ts';
 import { hostsFile } from './hosts-file.ts';
 import { type MX, orderServers, type SRV } from './records.ts';
@@ -55,12 +55,8 @@ export interface LookupOptions extends CallOptions {
   family?: 0 | 4 | 6;
 }
 
-/** RFC 8305: who has IPv4 addresses waits this long for the IPv6 ones, in milliseconds. */
-const RESOLUTION_DELAY = 50;
 /** A chain of aliases longer than this one leads nowhere. */
 const LONGEST_CHAIN = 16;
-const NO_DATA = 'ENODATA';
-
 const familyOf = (address: string): 4 | 6 => (isIPv6(address) ? 6 : 4);
 
 /** No resolver must see what cannot be a name: C would cut it off at a zero byte, and look up another one. */
@@ -150,7 +146,7 @@ export class Resolver {
       found(await systemLookup().addresses(host, family, signal));
       return;
     }
-    await this.#askBoth(host, family, signal, found);
+    await askFamilies(this.#queries, host, family, signal, found);
   }
 
   /** What needs no question: the hosts file, and the name of this machine to itself. */
@@ -159,44 +155,6 @@ export class Resolver {
     const known = hostsFile().addresses.get(name);
     if (known !== undefined) return known;
     return name === 'localhost' || name.endsWith('.localhost') ? ['127.0.0.1', '::1'] : undefined;
-  }
-
-  async #askBoth(
-    host: string,
-    family: 0 | 4 | 6,
-    signal: AbortSignal | undefined,
-    found: (addresses: readonly string[]) => void,
-  ): Promise<void> {
-    const asked = { 4: null, 6: null } as Record<4 | 6, Promise<unknown> | null>;
-    const ask = (which: 4 | 6, settled: Promise<unknown> | null) => {
-      const answer = this.#queries.ask<string[]>(
-        which === 4 ? 'A' : 'AAAA',
-        host,
-        signal,
-        (resolver, callback) =>
-          which === 4 ? resolver.resolve4(host, callback) : resolver.resolve6(host, callback),
-      );
-      return answer.then(async (addresses) => {
-        if (settled !== null) await atMost(settled, RESOLUTION_DELAY);
-        if (addresses.length > 0) found(addresses);
-        return addresses.length;
-      });
-    };
-    if (family !== 4) asked[6] = ask(6, null);
-    if (family !== 6) asked[4] = ask(4, asked[6]);
-    const questions = [asked[6], asked[4]].filter((question) => question !== null);
-    const ends = await Promise.allSettled(questions);
-    if (signal?.aborted) throw abortReason(signal);
-    if (ends.some((end) => end.status === 'fulfilled' && (end.value as number) > 0)) return;
-    const errors = ends
-      .map((end) => (end.status === 'rejected' ? end.reason : null))
-      .filter((e) => e !== null);
-    // That one family has no address says less than what the other question died of.
-    throw (
-      errors.find((error) => error.code !== NO_DATA) ??
-      errors[0] ??
-      new DNSError(host, 'ENOTFOUND', undefined)
-    );
   }
 
   /**
@@ -301,144 +259,10 @@ export class Resolver {
   }
 }
 
-/** Waits until `promise` has settled, but not for long. */
-function atMost(promise: Promise<unknown>, ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    const settled = () => {
-      clearTimeout(timer);
-      resolve();
-    };
-    promise.then(settled, settled);
-  });
-}
-
 let shared: SystemLookup | null = null;
 
 /** One for the thread: all resolvers share its threads and its lookups under way. */
 function systemLookup(): SystemLookup {
   shared ??= new SystemLookup();
   return shared;
-}
-
-/** The resolver of those who name none: the system's. */
-export const defaultResolver: Resolver = new Resolver();
-
-/**
- * The addresses of a host, numeric, in the system's order; an address is its own. Never empty.
- *
- * @throws DNSError, or the signal's reason: as rejections.
- *
- * @example
- * ```ts
- * import { lookupHost } from 'gopark/net';
- *
- * console.log(await lookupHost('localhost', { family: 4 })); // [ '127.0.0.1' ]
- * ```
- */
-export function lookupHost(host: string, options?: LookupOptions): Promise<string[]> {
-  return defaultResolver.lookupHost(host, options);
-}
-
-/**
- * The names of an address: see `Resolver`.
- *
- * @example
- * ```ts
- * import { lookupAddr } from 'gopark/net';
- *
- * console.log(await lookupAddr('192.0.2.1'));
- * ```
- */
-export function lookupAddr(address: string, options?: CallOptions): Promise<string[]> {
-  return defaultResolver.lookupAddr(address, options);
-}
-
-/**
- * The port of a service: see `Resolver`.
- *
- * @example
- * ```ts
- * import { lookupPort } from 'gopark/net';
- *
- * console.log(await lookupPort('tcp', 'https')); // 443
- * ```
- */
-export function lookupPort(...args: Parameters<Resolver['lookupPort']>): Promise<number> {
-  return defaultResolver.lookupPort(...args);
-}
-
-/**
- * The name at the end of a chain of aliases: see `Resolver`.
- *
- * @example
- * ```ts
- * import { lookupCNAME } from 'gopark/net';
- *
- * console.log(await lookupCNAME('www.example.com'));
- * ```
- */
-export function lookupCNAME(host: string, options?: CallOptions): Promise<string> {
-  return defaultResolver.lookupCNAME(host, options);
-}
-
-/**
- * The mail exchangers of a domain: see `Resolver`.
- *
- * @example
- * ```ts
- * import { lookupMX } from 'gopark/net';
- *
- * for (const { host, preference } of await lookupMX('example.com')) console.log(preference, host);
- * ```
- */
-export function lookupMX(name: string, options?: CallOptions): Promise<MX[]> {
-  return defaultResolver.lookupMX(name, options);
-}
-
-/**
- * The name servers of a zone: see `Resolver`.
- *
- * @example
- * ```ts
- * import { lookupNS } from 'gopark/net';
- *
- * console.log(await lookupNS('example.com'));
- * ```
- */
-export function lookupNS(name: string, options?: CallOptions): Promise<string[]> {
-  return defaultResolver.lookupNS(name, options);
-}
-
-/**
- * The servers of a service: see `Resolver`.
- *
- * @example
- * ```ts
- * import { lookupSRV } from 'gopark/net';
- *
- * for (const { target, port } of await lookupSRV('xmpp-client', 'tcp', 'example.com')) console.log(target, port);
- * ```
- */
-export function lookupSRV(
-  service: string,
-  proto: string,
-  name: string,
-  options?: CallOptions,
-): Promise<SRV[]> {
-  return defaultResolver.lookupSRV(service, proto, name, options);
-}
-
-/**
- * The texts of a name: see `Resolver`.
- *
- * @example
- * ```ts
- * import { lookupTXT } from 'gopark/net';
- *
- * console.log(await lookupTXT('example.com'));
- * ```
- */
-export function lookupTXT(name: string, options?: CallOptions): Promise<string[]> {
-  return defaultResolver.lookupTXT(name, options);
 }

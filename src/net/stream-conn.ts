@@ -20,10 +20,11 @@ import {
   type SocketOption,
   sendTo,
 } from '../poll/index.ts';
-import { type Addr, TCPAddr } from './addr.ts';
+import type { Addr } from './addr.ts';
+import { partsOf } from './address-parts.ts';
 import type { CallOptions, Conn } from './conn.ts';
 import { instantIn, instantOf } from './deadlines.ts';
-import type { AddressParts, Detached } from './detached.ts';
+import type { Detached } from './detached.ts';
 import { OpError, operationError, UnsupportedError } from './errors.ts';
 import { type ConnSettings, checkInt, setOption } from './options.ts';
 import type { ConnFamily } from './slot-listener.ts';
@@ -31,12 +32,6 @@ import { splice } from './splice.ts';
 
 /** What a peer that has gone makes of `close`: no news for `await using`. */
 const PEER_GONE = new Set(['ECONNRESET', 'EPIPE', 'ENOTCONN', 'ETIMEDOUT']);
-
-/** An address as it travels between threads. */
-export function partsOf(addr: Addr): AddressParts {
-  if (!(addr instanceof TCPAddr)) return { path: String(addr) };
-  return { host: addr.zone === '' ? addr.host : `${addr.host}%${addr.zone}`, port: addr.port };
-}
 
 /**
  * What every connection over a socket of the system has, TCP or Unix. See Conn for the rules that all connections
