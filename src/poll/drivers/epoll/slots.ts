@@ -1,4 +1,5 @@
 import type { CompletionReceiver, Op } from '../../driver.ts';
+import { Posted } from '../posted.ts';
 import {
   F_DATAGRAM,
   F_READABLE,
@@ -24,8 +25,7 @@ export abstract class Slots {
   protected readonly memory: SharedMemory;
   protected readonly words: Int32Array;
   protected receiver!: CompletionReceiver;
-  /** What completes outside a batch: delivered from a microtask, so that nothing completes inside a call. */
-  #posted: (() => void)[] = [];
+  readonly #posted = new Posted();
 
   constructor(native: Native, memory: Sizes | SharedMemory) {
     this.native = native;
@@ -95,11 +95,6 @@ export abstract class Slots {
   }
 
   protected later(action: () => void): void {
-    if (this.#posted.push(action) > 1) return;
-    queueMicrotask(() => {
-      const posted = this.#posted;
-      this.#posted = [];
-      for (const action of posted) action();
-    });
+    this.#posted.add(action);
   }
 }

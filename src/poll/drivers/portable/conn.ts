@@ -12,9 +12,8 @@ import {
 } from '../../driver.ts';
 import { EAGAIN, ECANCELED, ECONNRESET, ENOTSUP, EPIPE } from '../../errno.ts';
 import type { Host } from './host.ts';
-import { type Block, OutboundChain } from './outbound.ts';
+import { Sending } from './sending.ts';
 
-const NO_BYTES = Buffer.alloc(0);
 /** So much of one connection an iteration of the event loop: libuv would go on for megabytes, whoever else waits. */
 const MOST_A_TURN = 256 * 1024;
 const RECV = 1 << OP_RECV;
@@ -82,12 +81,7 @@ export class PortableConn {
   #failure = 0;
   /** What readers are told of it. */
   #readFailure = 0;
-  readonly #chain: OutboundChain;
-  /** Handed to the socket, and not all in the kernel yet. */
-  #inFlight = 0;
-  #inFlightBlock: Block | null = null;
-  /** The level that a drain in flight waits for. */
-  #level = -1;
+  readonly #sending: Sending;
   dirty = false;
 
   constructor(host: Host, socket: Socket, slot: number, generation: number) {
@@ -95,7 +89,7 @@ export class PortableConn {
     this.#socket = socket;
     this.slot = slot;
     this.generation = generation;
-    this.#chain = new OutboundChain(host.blocks);
+    this.#sending = new Sending(host, this, socket);
     (socket as OwnedSocket)[CONN] = this;
     socket.unref();
     socket.on('end', onEnd).on('error', onError).on('close', onClose);
@@ -200,7 +194,7 @@ export class PortableConn {
       this.#complete(OP_CONNECT, -errno);
       return;
     }
-    if (this.#inFlight > 0 || this.#chain.length > 0) this.#fault(errno);
+    this.#sending.fault(errno);
     this.#tellReaders(-this.#readFailure);
   }
 
@@ -287,75 +281,20 @@ export class PortableConn {
   // Sending
 
   get outboundLength(): number {
-    return this.#chain.length + this.#inFlight;
+    return this.#sending.length;
   }
 
   stage(p: Uint8Array, from: number, to: number): void {
-    this.#chain.append(p, from, to);
+    this.#sending.append(p, from, to);
     this.#host.staged(this);
   }
 
-  /** Hands the chain to the socket, which takes one at a time. */
   flush(): void {
-    if (this.#inFlight > 0 || this.#chain.length === 0) return;
-    const socket = this.#socket;
-    if (socket.destroyed) {
-      this.#host.later(this, () => this.#fault(EPIPE));
-      return;
-    }
-    const { bytes, block } = this.#chain.take();
-    socket.write(bytes);
-    this.#inFlightBlock = block;
-    if (socket.errored !== null) {
-      // The event that tells more comes later: whoever waits for this very flush must know before.
-      this.#inFlight = bytes.length;
-      const { errno } = socket.errored as NodeJS.ErrnoException;
-      this.#host.later(this, () => this.#fault(errno === undefined ? EPIPE : Math.abs(errno)));
-    } else if (socket.writableLength > 0) {
-      this.#inFlight = bytes.length;
-      // Behind it, so that only slow peers cost a callback.
-      socket.write(NO_BYTES, (error) => {
-        if (!error) this.#sent();
-      });
-    } else {
-      this.#releaseBlock();
-    }
-  }
-
-  #sent(): void {
-    this.#inFlight = 0;
-    this.#releaseBlock();
-    if (this.#closing) return;
-    this.flush();
-    this.#completeDrain(0);
-  }
-
-  #releaseBlock(): void {
-    this.#chain.done(this.#inFlightBlock);
-    this.#inFlightBlock = null;
-  }
-
-  #fault(errno: number): void {
-    const unsent = this.outboundLength;
-    if (this.#closing || unsent === 0) return;
-    // The socket may still have the block: it is the garbage collector's now.
-    this.#inFlightBlock = null;
-    this.#inFlight = 0;
-    this.#chain.drop();
-    this.#host.fault(this, errno, unsent);
-    this.#completeDrain(-errno);
+    this.#sending.flush();
   }
 
   drain(level: number): void {
-    this.#level = level;
-    this.flush();
-    this.#host.later(this, () => this.#completeDrain(0));
-  }
-
-  #completeDrain(result: number): void {
-    if (this.#level < 0 || (result === 0 && this.outboundLength > this.#level)) return;
-    this.#level = -1;
-    this.#host.complete(OP_DRAIN, this, result);
+    this.#sending.drain(level);
   }
 
   writable(): void {
@@ -394,8 +333,7 @@ export class PortableConn {
 
   cancel(op: Op): void {
     if (op === OP_DRAIN) {
-      if (this.#level < 0) return;
-      this.#level = -1;
+      if (!this.#sending.cancelDrain()) return;
     } else {
       if (!(this.#wanted & (1 << op))) return;
       this.#wanted &= ~(1 << op);
@@ -413,7 +351,7 @@ export class PortableConn {
     this.#closing = true;
     this.#wanted &= ~STREAM;
     this.#held = null;
-    this.#chain.drop();
+    this.#sending.close();
     const socket = this.#socket;
     if (this.#gone) this.#host.later(this, () => this.#host.closed(this, this.#known));
     else {

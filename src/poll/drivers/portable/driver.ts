@@ -15,27 +15,21 @@ import {
   type SocketOption,
 } from '../../driver.ts';
 import { EAGAIN, EINVAL, EMFILE, ENOTSUP } from '../../errno.ts';
+import { Posted } from '../posted.ts';
+import { capabilities } from './capabilities.ts';
 import { PortableConn } from './conn.ts';
 import type { PortableDatagram } from './datagram.ts';
 import { PortableDatagrams } from './datagrams.ts';
 import type { Host, Owner } from './host.ts';
 import { PortableListener } from './listener.ts';
 import { OutboundBlocks } from './outbound.ts';
+import { Turns } from './turns.ts';
 import { PortableUnix } from './unix.ts';
 
 /** Dialled sockets receive into memory of this size, which they share. */
 const RECEIVE_SIZE = 64 * 1024;
 
 type Entry = PortableConn | PortableListener | PortableDatagram;
-
-function capabilities(): ReadonlySet<Capability> {
-  const [major, minor] = process.versions.node.split('.').map(Number) as [number, number];
-  const reusePort = major > 23 || (major === 23 && minor >= 1) || (major === 22 && minor >= 12);
-  const all: Capability[] = ['localAddress', 'datagrams', 'unix'];
-  if (reusePort) all.push('reusePort');
-  if (process.platform !== 'win32') all.push('inherit');
-  return new Set(all);
-}
 
 /**
  * Node's own sockets behind the contract of every driver: runs wherever Node does. libuv brings one event at a time,
@@ -55,21 +49,10 @@ export class PortableDriver implements Driver {
   readonly #blocks = new OutboundBlocks();
   readonly #holder = new LoopHolder();
   #dirty: (Owner & { dirty: boolean; flush(): void })[] = [];
-  #posted: (() => void)[] = [];
   #receiver!: CompletionReceiver;
   #exiting = false;
-  #turning = false;
-  #turn = 1;
-  #resting: { rested(): void }[] = [];
-  readonly #turned = () => {
-    this.#turning = false;
-    this.#turn = (this.#turn + 1) | 0;
-    this.flush();
-    const resting = this.#resting;
-    if (resting.length === 0) return;
-    this.#resting = [];
-    for (const conn of resting) conn.rested();
-  };
+  readonly #posted = new Posted();
+  readonly #turns = new Turns(() => this.flush());
   readonly #host: Host;
   #datagrams: PortableDatagrams | null = null;
   readonly unix: PortableUnix;
@@ -78,17 +61,17 @@ export class PortableDriver implements Driver {
     this.slotCount = slots;
     this.slab = this.#shared;
     this.#generations = new Int32Array(slots);
-    const turn = () => this.#turn;
+    const turns = this.#turns;
     this.#host = {
       blocks: this.#blocks,
       get turn() {
-        return turn();
+        return turns.number;
       },
-      rest: (conn) => this.#resting.push(conn),
+      rest: (conn) => turns.rest(conn),
       complete: (op, owner, result) => this.#complete(op, owner, result),
-      post: (op, owner, result) => this.#later(() => this.#complete(op, owner, result)),
+      post: (op, owner, result) => this.#posted.add(() => this.#complete(op, owner, result)),
       later: (owner, action) =>
-        this.#later(() => {
+        this.#posted.add(() => {
           if (this.#generations[owner.slot] === owner.generation) action();
         }),
       received: (owner, chunk, op) => this.#received(owner, chunk, op),
@@ -326,7 +309,7 @@ export class PortableDriver implements Driver {
     conn.dirty = true;
     // Behind the poll phase that we are in: whoever it wakes beside us writes in the same go.
     this.#dirty.push(conn);
-    this.#armTurn();
+    this.#turns.begin();
   }
 
   // Options, addresses, life
@@ -395,24 +378,6 @@ export class PortableDriver implements Driver {
 
   /** The first event of a poll phase begins a round. */
   #round(): void {
-    if (this.#turning) return;
-    this.#armTurn();
-    this.#receiver.round();
-  }
-
-  /** Behind the poll phase: the goroutines of all its events are through. */
-  #armTurn(): void {
-    if (this.#turning) return;
-    this.#turning = true;
-    setImmediate(this.#turned);
-  }
-
-  #later(action: () => void): void {
-    if (this.#posted.push(action) > 1) return;
-    queueMicrotask(() => {
-      const posted = this.#posted;
-      this.#posted = [];
-      for (const action of posted) action();
-    });
+    if (this.#turns.begin()) this.#receiver.round();
   }
 }
