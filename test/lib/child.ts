@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
@@ -61,4 +62,13 @@ export async function runChild(code: string, options: ChildOptions = {}): Promis
   ]);
   clearTimeout(timer);
   return { code: exit[0], signal: exit[1], stdout, stderr };
+}
+
+/** Asserts that a program ended because its goroutines waited for each other, and what it told of them. */
+export function assertDeadlock(ended: Ended, ...texts: (string | RegExp)[]): void {
+  assert.equal(ended.code, 2, `${ended.stdout}${ended.stderr}`);
+  assert.match(ended.stderr, /^fatal error: all goroutines are asleep - deadlock!\n\ngoroutine /);
+  for (const text of texts) {
+    assert.ok(typeof text === 'string' ? ended.stderr.includes(text) : text.test(ended.stderr), ended.stderr);
+  }
 }

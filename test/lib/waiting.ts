@@ -48,6 +48,16 @@ export async function stillPending<T>(promise: Promise<T>, what: string): Promis
   assert.equal(watched.outcome.state, 'pending', `${what} should still wait`);
 }
 
+/** The error that a promise rejects with, which must be a `kind`. */
+export async function rejectionOf<E extends Error>(
+  kind: abstract new (...args: never[]) => E,
+  promise: Promise<unknown>,
+): Promise<E> {
+  const error: unknown = await rejection(promise);
+  assert.ok(error instanceof kind, String(error));
+  return error;
+}
+
 /** The error that a promise rejects with. In these tests almost always an OpError: typed so, never checked here. */
 export async function rejection(promise: Promise<unknown>): Promise<OpError> {
   try {

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { appendFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
-import { CopyError, copy, copyN, LimitedReader } from 'gopark/io';
+import { copy, copyN, LimitedReader } from 'gopark/io';
 import { ClosedError, DeadlineExceededError, OpError, type TCPConn } from 'gopark/net';
 import { configureFiles, ClosedError as FileClosedError, open, PathError } from 'gopark/os';
 import { sendFileCounts } from '#dist/os/send-file.js';
 import type { Driver } from '#dist/poll/driver.js';
 import { concat, pattern, sameBytes, text } from '../lib/bytes.ts';
+import { copyFailure } from '../lib/copies.ts';
 import { openSockets, socketsBackAt } from '../lib/descriptors.ts';
 import { driverOf } from '../lib/inside.ts';
 import { needs } from '../lib/needs.ts';
@@ -16,7 +16,7 @@ import { tcpPair, withPair } from '../lib/pair.ts';
 import { readExactly, readToEnd } from '../lib/peers.ts';
 import { dialRaw, withRaw } from '../lib/raw-peer.ts';
 import { stillPending, turns, until } from '../lib/waiting.ts';
-import { directoryOf, SlowDisk } from '../os/lib.ts';
+import { directoryOf, fifoIn, noFifo, SlowDisk } from '../os/lib.ts';
 
 // Its slow disks are slow for threads only.
 configureFiles({ engine: 'threads' });
@@ -24,21 +24,11 @@ configureFiles({ engine: 'threads' });
 /** More than any pair of socket buffers over loopback holds, and than two pieces. */
 const LARGE = 24 << 20;
 const bytes = pattern(LARGE, 7);
-const noFifo = spawnSync('mkfifo', ['--version']).error !== undefined && 'there is no mkfifo';
 
 function fileOf(t: TestContext, content: Uint8Array): string {
   const path = join(directoryOf(t), 'f');
   writeFileSync(path, content);
   return path;
-}
-
-async function copyFailure(promise: Promise<unknown>): Promise<CopyError> {
-  const error = await promise.then(
-    (value) => assert.fail(`resolved with ${String(value)}`),
-    (reason: unknown) => reason,
-  );
-  assert.ok(error instanceof CopyError, String(error));
-  return error;
 }
 
 /** Waits until nothing goes any more: the kernel's buffers are full. How much went since `before`. */
@@ -156,9 +146,7 @@ describe('copy from a file to a connection', () => {
   });
 
   test('a FIFO', { skip: noFifo }, async (t) => {
-    const path = join(directoryOf(t), 'fifo');
-    assert.equal(spawnSync('mkfifo', [path]).status, 0);
-    const fifo = await open(path, 'r+');
+    const fifo = await open(fifoIn(directoryOf(t)), 'r+');
     await withPair(tcpPair, async ({ a, b }) => {
       await fifo.write(text('through'));
       assert.equal(await copyN(a, fifo, 7), 7);

@@ -9,7 +9,7 @@ import { copy } from 'gopark/io';
 import { AsyncWriter, type AsyncWriterOptions, ClosedError, open, PathError } from 'gopark/os';
 import { sameBytes, text } from '../lib/bytes.ts';
 import { runChild } from '../lib/child.ts';
-import { stillPending, turns, watch } from '../lib/waiting.ts';
+import { rejectionOf, stillPending, turns, watch } from '../lib/waiting.ts';
 import { directoryOf, SlowDisk } from './lib.ts';
 
 async function writerIn(t: TestContext, options: AsyncWriterOptions = {}): Promise<[AsyncWriter, string]> {
@@ -26,14 +26,7 @@ const noSpace = () =>
 const broken = () =>
   Object.assign(new Error('EIO: i/o error, fdatasync'), { code: 'EIO', errno: -5, syscall: 'fdatasync' });
 
-async function failure(promise: Promise<unknown>): Promise<PathError> {
-  const error = await promise.then(
-    (value) => assert.fail(`resolved with ${String(value)}`),
-    (reason: unknown) => reason,
-  );
-  assert.ok(error instanceof PathError, String(error));
-  return error;
-}
+const failure = (promise: Promise<unknown>) => rejectionOf(PathError, promise);
 
 describe('AsyncWriter', () => {
   test('all that is written reaches the file, in order', async (t) => {

@@ -6,7 +6,7 @@ import { pathToFileURL } from 'node:url';
 import fastCheck from 'fast-check';
 import { Scanner } from 'gopark/bufio';
 import { Buffer as ByteBuffer, StringReader } from 'gopark/bytes';
-import { CopyError, copy, copyN, IOError, readAll, SectionReader, writeString } from 'gopark/io';
+import { CopyError, copy, copyN, type IOError, readAll, SectionReader, writeString } from 'gopark/io';
 import {
   ClosedError,
   File,
@@ -24,17 +24,10 @@ import {
 import { fileLane } from '#dist/os/lanes.js';
 import { findNative } from '#dist/poll/drivers/epoll/native.js';
 import { pattern, sameBytes, text, untext } from '../lib/bytes.ts';
+import { rejectionOf } from '../lib/waiting.ts';
 import { directoryOf } from './lib.ts';
 
-/** The error that a promise rejects with, which must be a PathError. */
-async function failure(promise: Promise<unknown>): Promise<PathError> {
-  const error = await promise.then(
-    (value) => assert.fail(`resolved with ${String(value)}`),
-    (reason: unknown) => reason,
-  );
-  assert.ok(error instanceof PathError && error instanceof IOError, String(error));
-  return error;
-}
+const failure = (promise: Promise<unknown>) => rejectionOf(PathError, promise);
 
 describe('os.File', () => {
   test('write, seek, read, end', async (t) => {

@@ -1,3 +1,5 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +14,17 @@ export function directoryOf(t: TestContext): string {
   const directory = mkdtempSync(join(tmpdir(), 'gopark-'));
   t.after(() => rmSync(directory, { recursive: true, force: true }));
   return directory;
+}
+
+/** Why no FIFO can be made; false: it can. */
+export const noFifo: string | false =
+  spawnSync('mkfifo', ['--version']).error !== undefined && 'there is no mkfifo';
+
+/** A FIFO that nobody has open. */
+export function fifoIn(directory: string): string {
+  const path = join(directory, 'fifo');
+  assert.equal(spawnSync('mkfifo', [path]).status, 0);
+  return path;
 }
 
 type Callback = (...results: unknown[]) => void;

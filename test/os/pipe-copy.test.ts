@@ -5,40 +5,30 @@ import { closeSync, constants, createWriteStream, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { CopyError, copy, copyN, LimitedReader } from 'gopark/io';
+import { copy, copyN, LimitedReader } from 'gopark/io';
 import { DeadlineExceededError, listen, type StreamConn, type TCPConn } from 'gopark/net';
 import { ClosedError, type File, open, PathError } from 'gopark/os';
 import type { Driver } from '#dist/poll/driver.js';
 import { EINVAL, threadPoller } from '#dist/poll/index.js';
-import { concat, pattern, sameBytes, text } from '../lib/bytes.ts';
+import { pattern, sameBytes, text } from '../lib/bytes.ts';
+import { copyFailure, copyPieces } from '../lib/copies.ts';
 import { openDescriptors } from '../lib/descriptors.ts';
 import { needs } from '../lib/needs.ts';
 import { type MakePair, tcpPair, unixPairs, withPair } from '../lib/pair.ts';
 import { readExactly, readToEnd } from '../lib/peers.ts';
 import { stillPending, turns, until } from '../lib/waiting.ts';
-import { directoryOf } from './lib.ts';
+import { directoryOf, fifoIn, noFifo } from './lib.ts';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
-const noFifo = spawnSync('mkfifo', ['--version']).error !== undefined && 'there is no mkfifo';
 const LARGE = 8 << 20;
 
 /** Both ends of a FIFO, here. */
 async function fifo(t: TestContext): Promise<[reader: File, writer: File]> {
-  const path = join(directoryOf(t), 'fifo');
-  assert.equal(spawnSync('mkfifo', [path]).status, 0);
+  const path = fifoIn(directoryOf(t));
   const reader = await open(path);
   const writer = await open(path, constants.O_WRONLY);
   t.after(() => Promise.all([reader, writer].map((file) => file[Symbol.asyncDispose]())));
   return [reader, writer];
-}
-
-async function copyFailure(promise: Promise<unknown>): Promise<CopyError> {
-  const error = await promise.then(
-    (value) => assert.fail(`resolved with ${String(value)}`),
-    (reason: unknown) => reason,
-  );
-  assert.ok(error instanceof CopyError, String(error));
-  return error;
 }
 
 /** Counts the bytes that go inside the kernel from now on. */
@@ -60,21 +50,7 @@ describe('a pipe and a connection', { skip: noFifo }, () => {
     for (const makePair of [tcpPair, unixPairs('unix')] as MakePair<StreamConn>[]) {
       const [reader, writer] = await fifo(t);
       await withPair(makePair, async ({ a, b }) => {
-        const parts = [1, 64, 4096, 4097, 16_383, 16_384, 65_536, 100_000, 3 << 20, 10].map((size, i) =>
-          pattern(size, i + 1),
-        );
-        const copying = copy(a, reader);
-        const reading = readToEnd(b);
-        for (const part of parts) {
-          await writer.write(part);
-          if (part.length < 5000) await turns(3);
-        }
-        await writer.close();
-        const total = concat(parts);
-        assert.equal(await copying, total.length);
-        await a.write(text('after'));
-        await a.closeWrite();
-        sameBytes(await reading, concat([total, text('after')]));
+        await copyPieces({ first: writer, source: reader, target: a, last: b });
         assert.equal(await reader.read(new Uint8Array(1)), null);
       });
     }
@@ -84,25 +60,8 @@ describe('a pipe and a connection', { skip: noFifo }, () => {
     for (const makePair of [tcpPair, unixPairs('unix')] as MakePair<StreamConn>[]) {
       const [reader, writer] = await fifo(t);
       await withPair(makePair, async ({ a, b }) => {
-        const parts = [1, 64, 4096, 16_383, 16_384, 100_000, 3 << 20, 10].map((size, i) =>
-          pattern(size, i + 1),
-        );
-        const before = pattern(90_000, 77);
         // More than a pipe takes: the copy comes behind it.
-        const first = writer.write(before);
-        const copying = copy(writer, b);
-        const reading = readToEnd(reader);
-        for (const part of parts) {
-          await a.write(part);
-          if (part.length < 5000) await turns(3);
-        }
-        await a.closeWrite();
-        const total = concat(parts);
-        assert.equal(await copying, total.length);
-        assert.equal(await first, before.length);
-        await writer.write(text('after'));
-        await writer.close();
-        sameBytes(await reading, concat([before, total, text('after')]));
+        await copyPieces({ first: a, source: b, target: writer, last: reader }, pattern(90_000, 77));
       });
     }
   });
@@ -157,8 +116,7 @@ describe('a pipe and a connection', { skip: noFifo }, () => {
   });
 
   test('a FIFO that nobody writes to yet is waited for', async (t) => {
-    const path = join(directoryOf(t), 'fifo');
-    assert.equal(spawnSync('mkfifo', [path]).status, 0);
+    const path = fifoIn(directoryOf(t));
     await using reader = await open(path);
     await withPair(tcpPair, async ({ a, b }) => {
       const copying = copy(a, reader);
@@ -255,8 +213,7 @@ describe('a pipe and a connection', { skip: noFifo }, () => {
   });
 
   test('a driver leaves alone what is no pipe, or would block', needs('pipes'), (t) => {
-    const path = join(directoryOf(t), 'fifo');
-    assert.equal(spawnSync('mkfifo', [path]).status, 0);
+    const path = fifoIn(directoryOf(t));
     const { driver } = threadPoller();
     const descriptors = [openSync(path, constants.O_RDWR), openSync(join(root, 'package.json'), 'r')];
     for (const descriptor of descriptors) {

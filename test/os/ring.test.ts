@@ -10,7 +10,7 @@ import fs, {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { describe, type TestContext, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { AsyncWriter, open, PathError } from 'gopark/os';
@@ -23,7 +23,7 @@ import { runChild } from '../lib/child.ts';
 import { openDescriptors } from '../lib/descriptors.ts';
 import { lacks } from '../lib/needs.ts';
 import { stillPending, turns, until } from '../lib/waiting.ts';
-import { directoryOf, SlowDisk } from './lib.ts';
+import { directoryOf, fifoIn, SlowDisk } from './lib.ts';
 
 /** A lane of our own: what `fileLane` gives is for the whole process. */
 const lane = openRingLane();
@@ -52,12 +52,6 @@ const writeAndSync = (fd: number, buffers: Uint8Array[], position: number) =>
   call<{ count: number; synced: boolean; syncError: unknown }>((on, done) =>
     on.writeAndSync!(fd, buffers, position, done),
   );
-
-function fifo(t: TestContext): string {
-  const path = join(directoryOf(t), 'fifo');
-  assert.equal(spawnSync('mkfifo', [path]).status, 0);
-  return path;
-}
 
 describe('files through a ring', { skip }, () => {
   test('what it tells of a file is what Node tells', async (t) => {
@@ -123,7 +117,7 @@ describe('files through a ring', { skip }, () => {
       Number.parseInt(/flags:\s+(\d+)/.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'))![1]!, 8);
     for (const [name, suits] of [
       [path, true],
-      [fifo(t), false],
+      [fifoIn(directoryOf(t)), false],
       ['/dev/null', false],
       ['.', false],
     ] as const) {
@@ -147,7 +141,7 @@ describe('files through a ring', { skip }, () => {
   });
 
   test('the kernel never touches the array of a caller who has transferred it', async (t) => {
-    const path = fifo(t);
+    const path = fifoIn(directoryOf(t));
     const fd = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
     const p = new Uint8Array(100);
     // Of a pipe, because that can be made to wait.

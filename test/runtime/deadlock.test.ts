@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { type Ended, runChild } from '../lib/child.ts';
+import { assertDeadlock, type Ended, runChild } from '../lib/child.ts';
 
 /** Runs a program that has `parked(detail)`, which waits as a lock does, and `wake()`, which ends the oldest wait. */
 function runProgram(code: string, env: Record<string, string> = {}): Promise<Ended> {
@@ -18,14 +18,6 @@ function runProgram(code: string, env: Record<string, string> = {}): Promise<End
     ${code}`,
     { env },
   );
-}
-
-function assertDeadlock(ended: Ended, ...texts: (string | RegExp)[]): void {
-  assert.equal(ended.code, 2, `${ended.stdout}${ended.stderr}`);
-  assert.match(ended.stderr, /^fatal error: all goroutines are asleep - deadlock!\n\ngoroutine /);
-  for (const text of texts) {
-    assert.ok(typeof text === 'string' ? ended.stderr.includes(text) : text.test(ended.stderr), ended.stderr);
-  }
 }
 
 function assertFine(ended: Ended, stdout = ''): void {

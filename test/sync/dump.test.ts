@@ -1,12 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { type Ended, runChild } from '../lib/child.ts';
-
-function assertDeadlock({ code, stderr }: Ended, ...texts: readonly RegExp[]): void {
-  assert.equal(code, 2, stderr);
-  assert.match(stderr, /^fatal error: all goroutines are asleep - deadlock!/);
-  for (const text of texts) assert.match(stderr, text);
-}
+import { assertDeadlock, runChild } from '../lib/child.ts';
 
 describe('the dump', () => {
   test('a lock taken twice: who waits where, and where it was taken', async () => {

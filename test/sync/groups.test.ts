@@ -1,13 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { go, gosched, runtime, sleep } from 'gopark';
-import { ErrGroup, MisuseError, Once, onceValue, Semaphore, WaitGroup } from 'gopark/sync';
+import { ErrGroup, Once, onceValue, Semaphore, WaitGroup } from 'gopark/sync';
 import { waitCount } from '#dist/runtime/waits.js';
 import { rejection, turns, watch } from '../lib/waiting.ts';
-
-function assertMisuse(act: () => unknown, code: string): void {
-  assert.throws(act, (error) => error instanceof MisuseError && error.code === code);
-}
+import { assertMisuse } from './misuse.ts';
 
 describe('WaitGroup', () => {
   test('SYN-3 any number may wait for all to be done; it can be used again', async () => {

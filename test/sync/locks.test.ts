@@ -1,13 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { go, gosched } from 'gopark';
-import { Cond, type Guard, MisuseError, Mutex, RWMutex } from 'gopark/sync';
+import { Cond, type Guard, Mutex, RWMutex } from 'gopark/sync';
 import { waitCount } from '#dist/runtime/waits.js';
 import { rejection, turns, watch } from '../lib/waiting.ts';
-
-function assertMisuse(act: () => unknown, code: string): void {
-  assert.throws(act, (error) => error instanceof MisuseError && error.code === code);
-}
+import { assertMisuse } from './misuse.ts';
 
 describe('Mutex', () => {
   test('SYN-1 one at a time, in the order of asking', async () => {

@@ -5,12 +5,12 @@ import { setTimeout as later } from 'node:timers/promises';
 import fc from 'fast-check';
 import { CopyError, copy, LimitedReader } from 'gopark/io';
 import { DeadlineExceededError, OpError, type TCPConn } from 'gopark/net';
-import { concat, sameBytes } from '../lib/bytes.ts';
-import { openDescriptors } from '../lib/descriptors.ts';
-import { fdOf } from '../lib/inside.ts';
-import { tcpPair, withPair } from '../lib/pair.ts';
-import { streamBytes } from '../lib/stream.ts';
-import { turns, until } from '../lib/waiting.ts';
+import { concat, sameBytes } from '../../lib/bytes.ts';
+import { openDescriptors } from '../../lib/descriptors.ts';
+import { fdOf } from '../../lib/inside.ts';
+import { tcpPair, withPair } from '../../lib/pair.ts';
+import { streamBytes } from '../../lib/stream.ts';
+import { turns, until } from '../../lib/waiting.ts';
 
 type Action =
   | { do: 'write'; size: number }
