@@ -9,7 +9,8 @@ export {
 } from './errors.ts';
 export { ReadWriter } from './read-writer.ts';
 export { Reader } from './reader.ts';
-export { maxScanTokenSize, Scanner, type ScannerOptions } from './scanner.ts';
+export { Scanner } from './scanner.ts';
+export { maxScanTokenSize, type ScannerOptions } from './scanner-options.ts';
 export {
   finalToken,
   type SplitFunction,

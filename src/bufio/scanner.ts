@@ -13,25 +13,16 @@ import { asNonblocking } from '../io/nonblocking.ts';
 import { resolvedFalse, resolvedTrue } from '../io/resolved.ts';
 import { decodeText, indexOfByte } from '../io/text.ts';
 import { AdvanceTooFarError, NegativeAdvanceError, ScanStartedError, TokenTooLongError } from './errors.ts';
+import {
+  defaults,
+  firstSize,
+  maxScanTokenSize,
+  type ScannerOptions,
+  type Settings,
+} from './scanner-options.ts';
 import { carriageReturn, newline } from './search.ts';
 import { finalToken, type SplitFunction, scanLines } from './split.ts';
 import { TextIterator, ViewIterator } from './token-iterators.ts';
-
-/**
- * The largest token a `Scanner` gives unless told otherwise, its delimiter included: 64 KiB.
- * Go: `bufio.MaxScanTokenSize`.
- *
- * @example
- * ```ts
- * import { maxScanTokenSize, Scanner } from 'gopark/bufio';
- * import { StringReader } from 'gopark/bytes';
- *
- * const scanner = new Scanner(new StringReader('')).buffer(4096, 4 * maxScanTokenSize);
- * ```
- */
-export const maxScanTokenSize: number = 64 * 1024;
-
-const firstSize = 4096;
 
 /** Stands for "no buffer". */
 const none = new Uint8Array(0);
@@ -49,39 +40,6 @@ const dropping = 16;
 const cut = 32;
 /** Whoever is none of these can take the short way to the next line. */
 const special = busy | finished | dropping | cut;
-
-/**
- * What a scanner may be told when it is made.
- *
- * @example
- * ```ts
- * import { Scanner, type ScannerOptions } from 'gopark/bufio';
- * import { StringReader } from 'gopark/bytes';
- *
- * const tolerant: ScannerOptions = { maxTokenSize: 1024, onTooLong: 'skip' };
- * const scanner = new Scanner(new StringReader('short\n'), tolerant);
- * ```
- */
-export interface ScannerOptions {
-  /** The largest token in bytes, delimiter included. Default 64 KiB. */
-  maxTokenSize?: number;
-  /**
-   * What a longer token does. `error` (default): `scan` rejects with `TokenTooLongError` and the scanner is
-   * finished. `truncate`: its first `maxTokenSize` bytes are given and `truncated` is true. `skip`: it is left out.
-   * The last two go on behind its end; they suit split functions that look for a delimiter.
-   */
-  onTooLong?: 'error' | 'truncate' | 'skip';
-}
-
-interface Settings {
-  first: number;
-  max: number;
-  onTooLong: 'error' | 'truncate' | 'skip';
-  /** The caller's buffer, never shared with others. */
-  own: Uint8Array | null;
-}
-
-const defaults: Settings = { first: firstSize, max: maxScanTokenSize, onTooLong: 'error', own: null };
 
 /**
  * Reads a stream token by token, lines by default. Go: `bufio.Scanner`.
