@@ -78,9 +78,9 @@ void unblock_sigpipe(const sigset_t *before, bool raised);
 extern const napi_property_descriptor file_functions[];
 extern const size_t file_function_count;
 
-/* durable.c: a write that the disk has when it is done. */
-extern const napi_property_descriptor durable_functions[];
-extern const size_t durable_function_count;
+/* batch.c: what a journal writes at a time. */
+extern const napi_property_descriptor batch_functions[];
+extern const size_t batch_function_count;
 
 /* splice.c: from one descriptor to another inside the kernel. */
 void pipes_free(struct pipes *pipes);

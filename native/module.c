@@ -218,7 +218,7 @@ NAPI_MODULE_INIT()
 	napi_define_properties(env, exports, sizeof functions / sizeof *functions, functions);
 	napi_define_properties(env, exports, descriptor_function_count, descriptor_functions);
 	napi_define_properties(env, exports, file_function_count, file_functions);
-	napi_define_properties(env, exports, durable_function_count, durable_functions);
+	napi_define_properties(env, exports, batch_function_count, batch_functions);
 	napi_define_properties(env, exports, splice_function_count, splice_functions);
 	napi_define_properties(env, exports, pipe_function_count, pipe_functions);
 	napi_define_properties(env, exports, vector_function_count, vector_functions);

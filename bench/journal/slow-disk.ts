@@ -17,12 +17,13 @@ fs.fdatasyncSync = (fd) => {
   fdatasyncSync(fd);
 };
 
-const { writeAndSync } = threadEngine;
-if (writeAndSync !== undefined) {
-  Object.defineProperty(threadEngine, 'writeAndSync', {
+const { writeBatch } = threadEngine;
+if (writeBatch !== undefined) {
+  Object.defineProperty(threadEngine, 'writeBatch', {
     value: ((...args) => {
-      setTimeout(() => writeAndSync(...args), delay);
-    }) as typeof writeAndSync,
+      if (args[3]) setTimeout(() => writeBatch(...args), delay);
+      else writeBatch(...args);
+    }) as typeof writeBatch,
   });
 }
 

@@ -108,7 +108,7 @@ export class AsyncWriter implements Writer, Closer, AsyncDisposable {
   readonly #room: RoomQueue;
   readonly #counts = { writes: 0, bytes: 0, droppedWrites: 0, droppedBytes: 0 };
   #draining = false;
-  readonly #drainer = () => this.#drain();
+  readonly #goOn = () => this.#next();
   readonly #alarm: Timer = { when: 0, index: -1, holds: true, fire: () => this.#wake() };
   /** Whoever waits for a sync: the next, the running one; and for the goroutine to have done everything. */
   #nextSync: Commit | null = null;
@@ -123,7 +123,9 @@ export class AsyncWriter implements Writer, Closer, AsyncDisposable {
   constructor(file: File, options: AsyncWriterOptions = {}) {
     if (!(file instanceof File)) throw new ArgumentTypeError('file', 'a File', file);
     const { capacity, whenFull, sync, whenFailed, rotate } = checkOptions(options);
-    this.#target = new BatchFile(file, { sync, truncates: whenFailed === 'truncate', rotate });
+    this.#target = new BatchFile(file, { sync, truncates: whenFailed === 'truncate', rotate }, (error) =>
+      this.#batchEnded(error),
+    );
     this.#path = file.path;
     this.#capacity = capacity;
     this.#drops = whenFull === 'drop';
@@ -256,44 +258,64 @@ export class AsyncWriter implements Writer, Closer, AsyncDisposable {
     }
   }
 
-  // The goroutine
+  // What writes
 
   #wake(): void {
     if (this.#draining) return;
     this.#draining = true;
-    go(this.#drainer).unref().markInternal();
+    // Behind all goroutines that run in this turn: what they write belongs to the same batch.
+    process.nextTick(this.#goOn);
   }
 
-  async #drain(): Promise<void> {
-    // Behind all goroutines that run in this turn: what they write belongs to the same batch.
-    await new Promise<void>((resolve) => process.nextTick(resolve));
-    for (;;) {
-      if (this.#collecting.length > 0) await this.#writeBatch();
-      else if (this.#nextSync !== null || this.#target.syncDue <= now()) await this.#syncNow();
-      else break;
-    }
+  /** Does the next thing, if there is one: nearly always a batch that is begun here and ends in a callback. */
+  #next(): void {
+    if (this.#collecting.length > 0) this.#writeBatch();
+    else if (this.#nextSync !== null || this.#target.syncDue <= now()) this.#run(() => this.#syncNow());
+    else this.#rest();
+  }
+
+  /** What takes more than one step is a goroutine. */
+  #run(fn: () => Promise<void>): void {
+    go(fn).unref().markInternal();
+  }
+
+  #rest(): void {
     this.#draining = false;
     if (this.#target.syncDue < Number.POSITIVE_INFINITY) timers.set(this.#alarm, this.#target.syncDue);
     this.#nextIdle?.settle(null);
     this.#nextIdle = null;
   }
 
-  async #writeBatch(): Promise<void> {
+  #writeBatch(): void {
     const commit = this.#collecting;
     this.#collecting = new Commit(this.#path);
     this.#running = commit;
-    const error = await this.#target.put(commit.buffers, commit.length);
+    const { buffers, length } = commit;
+    if (this.#target.tryPut(buffers, length)) return;
+    this.#run(async () => this.#batchEnded(await this.#target.put(buffers, length)));
+  }
+
+  #batchEnded(error: unknown): void {
+    const commit = this.#running!;
     this.#running = null;
     this.#queued -= commit.length;
     if (error !== null && commit.hasPlainWrites) this.#failure = error;
     this.#failure ??= this.#target.rotationFailure;
     this.#target.rotationFailure = null;
+    // The disk goes on while those are answered who waited for it.
+    if (error === null && this.#collecting.length > 0) this.#writeBatch();
     commit.settle(error);
     if (this.#target.broken !== null) this.#room.failAll(this.#target.broken);
     this.#admit();
+    if (this.#running === null) this.#next();
   }
 
   async #syncNow(): Promise<void> {
+    await this.#sync();
+    this.#next();
+  }
+
+  async #sync(): Promise<void> {
     const sync = this.#nextSync ?? new Commit(this.#path);
     this.#nextSync = null;
     this.#runningSync = sync;
@@ -357,7 +379,7 @@ export class AsyncWriter implements Writer, Closer, AsyncDisposable {
       await this.#nextIdle.waitAs('close', undefined);
     }
     timers.delete(this.#alarm);
-    if (this.#target.syncDue < Number.POSITIVE_INFINITY) await this.#syncNow();
+    if (this.#target.syncDue < Number.POSITIVE_INFINITY) await this.#sync();
     await this.file.close();
     if (this.#failure !== null) throw this.#failure;
   }

@@ -1,5 +1,6 @@
 import { errnoMessage } from '../poll/errno.ts';
 import { now } from '../runtime/clock.ts';
+import { BatchWrite } from './batch-write.ts';
 import { PathError } from './errors.ts';
 import type { File } from './file.ts';
 import { beginNewFile, type Rotation, removeOldFiles } from './rotation.ts';
@@ -36,9 +37,16 @@ export class BatchFile {
   rotationFailure: unknown = null;
   readonly counts = { batches: 0, syncs: 0, rotations: 0, failures: 0 };
 
-  constructor(file: File, options: BatchFileOptions) {
+  readonly #ended: (error: unknown) => void;
+  readonly #write = new BatchWrite((error, taken) => this.#batchWritten(error, taken));
+  /** Of the batch that `tryPut` has begun. */
+  #length = 0;
+
+  /** @param ended is told how a batch of `tryPut` ended: null, or why it failed. */
+  constructor(file: File, options: BatchFileOptions, ended: (error: unknown) => void) {
     this.file = file;
     this.#options = options;
+    this.#ended = ended;
   }
 
   /** Writes one batch, and syncs it where that is promised: null, or why it failed. */
@@ -50,32 +58,62 @@ export class BatchFile {
     } catch (error) {
       return this.#failed(error);
     }
-    await this.#rotateIfDue(this.#end, length);
+    if (this.#rotatesBefore(length)) await this.#rotate();
     if (this.broken !== null) return this.broken;
     const start = this.#end;
     this.counts.batches++;
     try {
-      if (sync === 'batch') {
-        await this.file.writeDurably(buffers);
-        this.counts.syncs++;
-      } else {
-        await this.file.writev(buffers);
-        if (sync !== 'never') this.syncDue = Math.min(this.syncDue, now() + sync);
-      }
-      this.#end = start + length;
+      if (sync === 'batch') await this.file.writeDurably(buffers);
+      else await this.file.writev(buffers);
+      this.#written(start + length);
       return null;
     } catch (error) {
-      const failure = this.#failed(error);
-      if (error instanceof PathError && error.op === 'datasync') {
-        this.counts.syncs++;
-        this.#end = start + length;
-        this.broken = failure;
-        await this.#cutOffUnsynced(start);
-      } else {
-        await this.#cleanUp(start, (error as PathError).bytesWritten ?? 0);
-      }
-      return failure;
+      return this.#recover(error, start, length, (error as PathError).bytesWritten ?? 0);
     }
+  }
+
+  /**
+   * The same without a promise, as nearly every batch goes: `ended` is called with what `put` resolves. False: it is
+   * one for `put`.
+   */
+  tryPut(buffers: readonly Uint8Array[], length: number): boolean {
+    if (this.broken !== null || this.#end === null || this.#rotatesBefore(length)) return false;
+    if (!this.file.tryBegin(this.#write, buffers, length, this.#options.sync === 'batch')) return false;
+    this.counts.batches++;
+    this.#length = length;
+    return true;
+  }
+
+  #batchWritten(error: unknown, taken: number): void {
+    const start = this.#end!;
+    if (error === null) {
+      this.#written(start + taken);
+      this.#ended(null);
+    } else {
+      void this.#recover(error, start, this.#length, taken).then(this.#ended);
+    }
+  }
+
+  /** A batch is in the file, which ends at `end` now. */
+  #written(end: number): void {
+    const { sync } = this.#options;
+    if (sync === 'batch') this.counts.syncs++;
+    else if (sync !== 'never') this.syncDue = Math.min(this.syncDue, now() + sync);
+    this.#end = end;
+  }
+
+  /** After a batch that failed: of what the kernel took, as much stays as was promised. What its writers are told. */
+  async #recover(error: unknown, start: number, length: number, taken: number): Promise<unknown> {
+    const failure = this.#failed(error);
+    if (error instanceof PathError && error.op === 'datasync') {
+      this.counts.syncs++;
+      this.#end = start + length;
+      this.broken = failure;
+      await this.#cutOffUnsynced(start);
+    } else {
+      await this.#cleanUp(start, taken);
+    }
+    return failure;
   }
 
   /** Makes the disk have what the kernel has: null, or why that failed. */
@@ -132,15 +170,21 @@ export class BatchFile {
     }
   }
 
-  async #rotateIfDue(end: number, length: number): Promise<void> {
-    const { rotate, sync } = this.#options;
-    if (rotate === null) return;
-    const { size = Number.POSITIVE_INFINITY, interval = Number.POSITIVE_INFINITY, keep, header } = rotate;
-    if (end === 0 || (end + length <= size && now() - this.#begun < interval)) return;
+  /** Whether so many more bytes, or the time, end the file. */
+  #rotatesBefore(length: number): boolean {
+    const { rotate } = this.#options;
+    if (rotate === null || this.#end === null || this.#end === 0) return false;
+    const { size = Number.POSITIVE_INFINITY, interval = Number.POSITIVE_INFINITY } = rotate;
+    return this.#end + length > size || now() - this.#begun >= interval;
+  }
+
+  async #rotate(): Promise<void> {
+    const { sync } = this.#options;
+    const { keep, header } = this.#options.rotate!;
     try {
       const bytes = header?.() ?? new Uint8Array();
       // A file of nothing but its header: another one would be no shorter.
-      if (end <= bytes.length) return;
+      if (this.#end! <= bytes.length) return;
       if (sync !== 'never' && (await this.sync()) !== null) return;
       const old = this.file;
       this.file = await beginNewFile(old, bytes, sync !== 'never');

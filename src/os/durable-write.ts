@@ -1,20 +1,32 @@
 import { EAGAIN, ECANCELED, EINTR } from '../poll/errno.ts';
-import type { Done, DurableWrite } from './file-engine.ts';
+import type { Done } from './file-engine.ts';
 import { systemError } from './system-error.ts';
+
+/** How a write ended that the disk was to have at once. */
+export interface DurableWrite {
+  /** The bytes that the kernel took. */
+  readonly count: number;
+  /** Whether the disk has them. False: they were too few, or see `syncError`. */
+  readonly synced: boolean;
+  /** Why the disk does not have them; null: it has, or nobody has asked it. */
+  readonly syncError: unknown;
+}
 
 /** Whether the kernel wants to be asked again. */
 export function isForLater(result: number): boolean {
   return result === -EINTR || result === -EAGAIN;
 }
 
-/**
- * Tells how a write ended that was to be followed by a sync. Both are what the kernel said: a count or 0, or a negated
- * errno; the sync's is -ECANCELED where the write was not all of it, so that none was tried.
- */
+/** What an engine says of a sync; null: the disk has failed nobody. */
+export function syncError(synced: number): unknown {
+  return synced < 0 && synced !== -ECANCELED && !isForLater(synced)
+    ? systemError('fdatasync', -synced)
+    : null;
+}
+
+/** Tells what an engine says of a batch that was to be synced. */
 export function durableWrite(written: number, synced: number, done: Done<DurableWrite>): void {
-  const failed = synced < 0 && synced !== -ECANCELED && !isForLater(synced);
-  const syncError = failed ? systemError('fdatasync', -synced) : null;
   if (isForLater(written)) done(null, { count: 0, synced: false, syncError: null });
   else if (written < 0) done(systemError('write', -written));
-  else done(null, { count: written, synced: synced >= 0, syncError });
+  else done(null, { count: written, synced: synced >= 0, syncError: syncError(synced) });
 }

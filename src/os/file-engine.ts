@@ -5,15 +5,11 @@ export type Done<T> = (error: unknown, value?: T) => void;
 
 export type FileEngineName = 'threads' | 'uring';
 
-/** How a write ended that the disk was to have at once. */
-export interface DurableWrite {
-  /** The bytes that the kernel took. */
-  readonly count: number;
-  /** Whether the disk has them. False: they were too few, or see `syncError`. */
-  readonly synced: boolean;
-  /** Why the disk does not have them; null: it has, or nobody has asked it. */
-  readonly syncError: unknown;
-}
+/**
+ * How a batch ended, in the kernel's words: the count or a negated errno of the write, and 0 or a negated errno of the
+ * sync, -ECANCELED where none was tried. Called as `Done` is.
+ */
+export type BatchEnded = (written: number, synced: number) => void;
 
 /**
  * How operations on files are executed. Who may begin one, in which order and how many at a time is the pool's
@@ -44,13 +40,17 @@ export interface FileEngine {
   ): void;
   /** At most all of `buffers`, of which none is empty; `position` null: where the descriptor stands, or appended. */
   write(fd: number, buffers: readonly Uint8Array[], position: number | null, done: Done<number>): void;
-  /** The same, and then `datasync` if the kernel took all: where that is less than two operations. */
-  writeAndSync?:
+  /**
+   * `write`, and if `syncs` and the kernel took all, `datasync`: where that is less than two operations. It makes no
+   * garbage that survives, for whoever writes thousands of batches a second. At most `largestPiece`.
+   */
+  writeBatch?:
     | ((
         fd: number,
         buffers: readonly Uint8Array[],
         position: number | null,
-        done: Done<DurableWrite>,
+        syncs: boolean,
+        ended: BatchEnded,
       ) => void)
     | undefined;
   sync(fd: number, done: Done<void>): void;

@@ -26,6 +26,7 @@ import { seekTarget } from '../io/seek.ts';
 import { findNative } from '../poll/drivers/epoll/native.ts';
 import { EAGAIN, ESPIPE, errnoMessage, errnoName } from '../poll/errno.ts';
 import { type FD, type FileSource, sendTo } from '../poll/index.ts';
+import type { BatchWrite } from './batch-write.ts';
 import { readWholeCached } from './cached-read.ts';
 import { COPY_BUFFER, copyInKernel, copyToConnection } from './copying.ts';
 import { PathError } from './errors.ts';
@@ -164,6 +165,11 @@ export class File
     const length = buffers.reduce((sum, p) => sum + p.length, 0);
     await writeNext(this.#file, buffers, length, undefined, durability);
     if (!durability.synced) await this.datasync();
+  }
+
+  /** @internal Begins a batch's write where that needs no promise; false: it is none of these. */
+  tryBegin(write: BatchWrite, buffers: readonly Uint8Array[], length: number, syncs: boolean): boolean {
+    return write.tryBegin(this.#file, buffers, length, syncs);
   }
 
   /** Writes all of `p` at `offset`, as WriterAt says. Not on a file opened to append. */

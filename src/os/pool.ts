@@ -145,6 +145,16 @@ export class FilePool {
     return promise as Promise<T>;
   }
 
+  /** Whether somebody's operation may begin at once, without a place in the queue; then it ends with `ended`. */
+  tryBegin(): boolean {
+    return this.#queue.size + this.#toOpen.size === 0 && this.#bound.tryTake();
+  }
+
+  ended(): void {
+    this.#completed++;
+    this.#bound.giveBack();
+  }
+
   /**
    * A goroutine whose operation has ended begins its next one some microtasks later: that counts as having come
    * before what waits to be opened.

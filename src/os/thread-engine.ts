@@ -1,8 +1,7 @@
 import fs from 'node:fs';
-import { findNative } from '../poll/drivers/epoll/native.ts';
-import { ECANCELED } from '../poll/errno.ts';
-import { durableWrite } from './durable-write.ts';
-import type { FileEngine } from './file-engine.ts';
+import { findNative, type Native } from '../poll/drivers/epoll/native.ts';
+import { ECANCELED, ENOMEM } from '../poll/errno.ts';
+import type { BatchEnded, FileEngine } from './file-engine.ts';
 
 /** Node's threads: each operation holds one until it is done. */
 export const threadEngine: FileEngine = {
@@ -21,25 +20,65 @@ export const threadEngine: FileEngine = {
   truncate: (fd, size, done) => fs.ftruncate(fd, size, done),
   stat: (fd, done) => fs.fstat(fd, done),
   statPath: (path, done) => fs.stat(path, done),
-  get writeAndSync() {
-    together ??= findTogether();
-    return together.writeAndSync;
+  get writeBatch() {
+    carriers ??= findCarriers();
+    return carriers.writeBatch;
   },
 };
 
-/** Found when it is first asked for: who only imports this loads nothing. */
-let together: Pick<FileEngine, 'writeAndSync'> | null = null;
+/** Found when they are first asked for: who only imports this loads nothing. */
+let carriers: Pick<FileEngine, 'writeBatch'> | null = null;
 
 /** Where the native part runs: one way to a thread and back, which costs more than the disk, instead of two. */
-function findTogether(): Pick<FileEngine, 'writeAndSync'> {
+function findCarriers(): Pick<FileEngine, 'writeBatch'> {
   const found = findNative();
   if ('why' in found) return {};
   const { native } = found;
+  const idle: Carrier[] = [];
   return {
-    writeAndSync: (fd, buffers, position, done) => {
-      const ended = (written: number, synced: number) => durableWrite(written, synced, done);
-      const begun = native.writeAndSync(fd, buffers, position ?? -1, ended);
-      if (begun < 0) setImmediate(ended, begun, -ECANCELED);
+    writeBatch: (fd, buffers, position, syncs, ended) => {
+      const carrier = idle.pop() ?? new Carrier(native, idle);
+      carrier.carry(fd, buffers, position, syncs, ended);
     },
   };
+}
+
+/** What a batch needs on its way to a thread: made once, used again and again. */
+class Carrier {
+  readonly #native: Native;
+  readonly #idle: Carrier[];
+  readonly #handle: unknown;
+  /** What a thread reads: here, so that the garbage collector sees it in use. */
+  buffers: readonly Uint8Array[] | null = null;
+  #ended: BatchEnded | null = null;
+
+  constructor(native: Native, idle: Carrier[]) {
+    this.#native = native;
+    this.#idle = idle;
+    this.#handle = native.carrier((written, synced) => this.#returned()(written, synced));
+  }
+
+  carry(
+    fd: number,
+    buffers: readonly Uint8Array[],
+    position: number | null,
+    syncs: boolean,
+    ended: BatchEnded,
+  ): void {
+    this.buffers = buffers;
+    this.#ended = ended;
+    const begun =
+      this.#handle === undefined
+        ? -ENOMEM
+        : this.#native.carry(this.#handle, fd, buffers, position ?? -1, syncs);
+    if (begun < 0) setImmediate(this.#returned(), begun, -ECANCELED);
+  }
+
+  #returned(): BatchEnded {
+    const ended = this.#ended!;
+    this.buffers = null;
+    this.#ended = null;
+    this.#idle.push(this);
+    return ended;
+  }
 }

@@ -1,5 +1,6 @@
+import { type DurableWrite, durableWrite } from './durable-write.ts';
 import { PathError } from './errors.ts';
-import type { DurableWrite } from './file-engine.ts';
+
 import { type Lane, threadLane } from './lanes.ts';
 import type { FileWork, OpenFile, Stream } from './open-file.ts';
 
@@ -17,6 +18,21 @@ export async function writeNext(
   durability: Durability | null = null,
 ): Promise<number> {
   await file.lock.take('write', file.path, signal);
+  try {
+    return await writeHeld(file, buffers, length, signal, durability);
+  } finally {
+    file.lock.give();
+  }
+}
+
+/** The same for who has the lock. */
+export async function writeHeld(
+  file: OpenFile,
+  buffers: readonly Uint8Array[],
+  length: number,
+  signal: AbortSignal | undefined,
+  durability: Durability | null,
+): Promise<number> {
   let before: number | null = null;
   try {
     if (file.inherited) file.lookAtInherited('write');
@@ -32,8 +48,6 @@ export async function writeNext(
     if (stream !== null) return await writeToStream(stream, withoutFirst(buffers, n), n, signal);
     if (n > 0) file.position = before === null ? null : before + n;
     throw failure;
-  } finally {
-    file.lock.give();
   }
 }
 
@@ -60,12 +74,12 @@ export async function writeFrom(
   let bytesWritten = 0;
   try {
     const lane = laneFor(file, length);
-    const { largestPiece, writeAndSync } = lane.engine;
+    const { largestPiece, writeBatch } = lane.engine;
     let rest = buffers;
     while (bytesWritten < length) {
       const piece = firstBytes(rest, largestPiece);
       const at = position === null ? null : position + bytesWritten;
-      if (durability !== null && writeAndSync !== undefined && length - bytesWritten <= largestPiece) {
+      if (durability !== null && writeBatch !== undefined && length - bytesWritten <= largestPiece) {
         const { count, synced, syncError } = await writeLast(file, lane, op, piece, at, signal);
         bytesWritten += count;
         durability.synced = synced;
@@ -105,7 +119,10 @@ function writeLast(
   position: number | null,
   signal: AbortSignal | undefined,
 ): Promise<DurableWrite> {
-  const work: FileWork<DurableWrite> = (engine, done) => engine.writeAndSync!(file.fd, piece, position, done);
+  const work: FileWork<DurableWrite> = (engine, done) =>
+    engine.writeBatch!(file.fd, piece, position, true, (written, synced) =>
+      durableWrite(written, synced, done),
+    );
   return file.run(lane, op, work, { signal });
 }
 
@@ -125,7 +142,7 @@ function firstBytes(buffers: readonly Uint8Array[], most: number): Uint8Array[] 
   return part;
 }
 
-function withoutFirst(buffers: readonly Uint8Array[], count: number): Uint8Array[] {
+export function withoutFirst(buffers: readonly Uint8Array[], count: number): Uint8Array[] {
   const rest = buffers.slice();
   while (rest.length > 0 && rest[0]!.length <= count) count -= rest.shift()!.length;
   if (count > 0) rest[0] = rest[0]!.subarray(count);

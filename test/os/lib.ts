@@ -32,7 +32,7 @@ type Operation = {
   [Name in keyof FileEngine]-?: NonNullable<FileEngine[Name]> extends (...args: never[]) => void
     ? Name
     : never;
-}[Exclude<keyof FileEngine, 'suits' | 'writeAndSync'>];
+}[Exclude<keyof FileEngine, 'suits' | 'writeBatch'>];
 
 /** One operation whose answer the test holds back. */
 export interface HeldCall {
@@ -54,11 +54,11 @@ export class SlowDisk {
     const { engine } = fileLane();
     // One operation that is two: here it is two.
     if (names.includes('write') || names.includes('datasync')) {
-      const before = Object.getOwnPropertyDescriptor(engine, 'writeAndSync');
-      Object.defineProperty(engine, 'writeAndSync', { value: undefined, configurable: true });
+      const before = Object.getOwnPropertyDescriptor(engine, 'writeBatch');
+      Object.defineProperty(engine, 'writeBatch', { value: undefined, configurable: true });
       t.after(() => {
-        Reflect.deleteProperty(engine, 'writeAndSync');
-        if (before !== undefined) Object.defineProperty(engine, 'writeAndSync', before);
+        Reflect.deleteProperty(engine, 'writeBatch');
+        if (before !== undefined) Object.defineProperty(engine, 'writeBatch', before);
       });
     }
     if (names.includes('read')) t.mock.method(kernelMemory, 'read', () => -EAGAIN);

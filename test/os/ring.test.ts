@@ -14,6 +14,7 @@ import { describe, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { AsyncWriter, open, PathError } from 'gopark/os';
+import { durableWrite } from '#dist/os/durable-write.js';
 import type { FileEngine } from '#dist/os/file-engine.js';
 import { fileLane, type Lane } from '#dist/os/lanes.js';
 import { openRingLane } from '#dist/os/ring/ring-lane.js';
@@ -50,7 +51,7 @@ const read = (fd: number, p: Uint8Array, position: number) =>
 
 const writeAndSync = (fd: number, buffers: Uint8Array[], position: number) =>
   call<{ count: number; synced: boolean; syncError: unknown }>((on, done) =>
-    on.writeAndSync!(fd, buffers, position, done),
+    on.writeBatch!(fd, buffers, position, true, (written, synced) => durableWrite(written, synced, done)),
   );
 
 describe('files through a ring', { skip }, () => {

@@ -2,16 +2,18 @@ import assert from 'node:assert/strict';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import type { DurableWrite } from '#dist/os/file-engine.js';
+import { type DurableWrite, durableWrite } from '#dist/os/durable-write.js';
 import { threadEngine } from '#dist/os/thread-engine.js';
 import { needsNative } from '../lib/needs.ts';
 import { directoryOf } from './lib.ts';
 
 function writeAndSync(fd: number, buffers: readonly Uint8Array[], position: number | null) {
   return new Promise<DurableWrite>((resolve, reject) => {
-    threadEngine.writeAndSync!(fd, buffers, position, (error, value) => {
-      if (error !== null && error !== undefined) reject(error);
-      else resolve(value!);
+    threadEngine.writeBatch!(fd, buffers, position, true, (written, synced) => {
+      durableWrite(written, synced, (error, value) => {
+        if (error !== null && error !== undefined) reject(error);
+        else resolve(value!);
+      });
     });
   });
 }

@@ -22,8 +22,8 @@ import {
 import { highWord, type Ring, type RingUser } from '../../poll/drivers/uring/ring.ts';
 import { ECANCELED, EINPROGRESS, EINTR } from '../../poll/errno.ts';
 import { beginSlice } from '../../runtime/budget.ts';
-import { durableWrite, isForLater } from '../durable-write.ts';
-import type { Done, DurableWrite, FileEngine } from '../file-engine.ts';
+import { isForLater } from '../durable-write.ts';
+import type { BatchEnded, Done, FileEngine } from '../file-engine.ts';
 import { systemError } from '../system-error.ts';
 import { threadEngine } from '../thread-engine.ts';
 import type { OwnDescriptors } from './own-descriptors.ts';
@@ -188,35 +188,49 @@ export class RingEngine implements FileEngine, RingUser {
     });
   }
 
-  /** Two submissions, linked: the second one begins when the first one has written all. After less it is cancelled. */
-  writeAndSync(
+  writeBatch(
     fd: number,
     buffers: readonly Uint8Array[],
     position: number | null,
-    done: Done<DurableWrite>,
+    syncs: boolean,
+    ended: BatchEnded,
   ): void {
     const slot = this.#take();
     const length = this.#putBytes(slot, buffers);
-    const finish = (written: number, synced: number) => {
+    const fill = (at: number) => {
+      this.#point(at, slot, 0, length);
+      this.#offset(at, position);
+    };
+    if (syncs) {
+      this.#beginLinked(slot, fd, fill, (written, synced) => ended(written ?? length, synced));
+    } else {
+      this.#begin(slot, OP_WRITE, fd, fill, (written) => {
+        this.#giveBack(slot);
+        ended(written, -ECANCELED);
+      });
+    }
+  }
+
+  /** Two submissions, linked: the second one begins when the first one has written all. After less it is cancelled. */
+  #beginLinked(
+    slot: number,
+    fd: number,
+    fill: (at: number) => void,
+    ended: (written: number | null, synced: number) => void,
+  ): void {
+    const finish = (written: number | null, synced: number) => {
       this.#finish[slot] = null;
       this.#finish[MOST_IN_FLIGHT + slot] = null;
       this.#giveBack(slot);
-      durableWrite(written, synced, done);
+      ended(written, synced);
     };
     // Told is one of the two: of the write that was not all of it, or of the sync behind one that was.
     this.#finish[slot] = (written) => finish(written, -ECANCELED);
-    this.#finish[MOST_IN_FLIGHT + slot] = (synced) => finish(length, synced);
+    this.#finish[MOST_IN_FLIGHT + slot] = (synced) => finish(null, synced);
     const ring = this.#ring;
     ring.room(2);
-    const at = ring.next(
-      OP_WRITE | ((SQE_IO_LINK | SQE_CQE_SKIP_SUCCESS) << FLAGS_SHIFT),
-      fd,
-      this.#tag,
-      slot,
-      0,
-    );
-    this.#point(at, slot, 0, length);
-    this.#offset(at, position);
+    const linked = OP_WRITE | ((SQE_IO_LINK | SQE_CQE_SKIP_SUCCESS) << FLAGS_SHIFT);
+    fill(ring.next(linked, fd, this.#tag, slot, 0));
     const sync = ring.next(OP_FSYNC, fd, this.#tag, MOST_IN_FLIGHT + slot, 0);
     ring.sqes[sync + Q_OP_FLAGS] = FSYNC_DATASYNC;
   }

@@ -107,15 +107,21 @@ export interface Native {
   /** Locks a file, by its descriptor, for as long as that is open: 0 or a negated errno. */
   lock(fd: number): number;
   /**
-   * Writes `buffers` in one call, on a thread (1024 of them at most), and makes the disk have that if it was all;
-   * `position` -1: where the descriptor stands, or appended. `done` gets the count or a negated errno, and 0 or the
-   * negated errno of the disk, -ECANCELED where it was not asked. 0, or a negated errno: then it is not called.
+   * What takes one batch at a time to a thread: `done` gets the count or a negated errno, and 0 or the negated errno
+   * of the disk, -ECANCELED where it was not asked. Undefined when there is no memory.
    */
-  writeAndSync(
+  carrier(done: (written: number, synced: number) => void): unknown;
+  /**
+   * Writes `buffers` in one call (1024 of them at most), and where `syncs` makes the disk have that, if it was all;
+   * `position` -1: where the descriptor stands, or appended. The caller keeps `buffers` until `done` is called. 0, or
+   * a negated errno: then it is not called.
+   */
+  carry(
+    carrier: unknown,
     fd: number,
     buffers: readonly Uint8Array[],
     position: number,
-    done: (written: number, synced: number) => void,
+    syncs: boolean,
   ): number;
   /**
    * Copies at most `length` bytes between two files, on a thread. Descriptors must stay open until `done` is called,
