@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { loadArguments, type Phase, PUBLISHERS } from '#dist/cli/load/options.js';
 import { type Progress, parseProgress } from '#dist/cli/load/report.js';
 import { Child } from '../lib/child.ts';
+import { compile, MissingError } from '../lib/compile.ts';
 import { cpuMicroseconds } from '../lib/cpu-time.ts';
 
 const gateway = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url));
@@ -30,6 +31,16 @@ export interface GatewayStart {
   readonly env?: Readonly<Record<string, string>>;
 }
 
+/** In C, where there is a compiler; both take the same arguments and report alike. */
+function loadCommand(): readonly string[] {
+  try {
+    return [compile('gateway/order-load.c')];
+  } catch (error) {
+    if (!(error instanceof MissingError)) throw error;
+    return [process.execPath, load];
+  }
+}
+
 /** The gateway with connected and subscribed clients, each side a process on a core of its own. */
 export class UnderLoad {
   readonly #server: Child;
@@ -51,7 +62,7 @@ export class UnderLoad {
     const server = new Child('server', [...(more.command ?? ours), ...serve], more.env);
     const address = (await server.line()).split(' ').at(-1)!;
     const options = { address, connections, symbols: 200, seconds: 0, rate: 0, feeds: 0, fromInput: true };
-    const driver = new Child('load', [process.execPath, load, ...loadArguments(options)]);
+    const driver = new Child('load', [...loadCommand(), ...loadArguments(options)]);
     while (parseProgress(await driver.line()).kind !== 'ready');
     return new UnderLoad(server, driver, address);
   }
