@@ -183,8 +183,20 @@ static void begin_phase(void)
 	opened = now_ns();
 }
 
-static void run_phase(double seconds)
+static void open_one(struct connection *conn, int source, int port)
 {
+	conn->fd = connect_from(source, port);
+	set_nonblocking(conn->fd);
+	struct epoll_event event = { .events = EPOLLIN, .data.ptr = conn };
+	if (epoll_ctl(epoll, EPOLL_CTL_ADD, conn->fd, &event) < 0)
+		die("epoll_ctl");
+}
+
+/* Publishers are there while there is something to publish: the gateway closes who is silent for long. */
+static void run_phase(double seconds, int port)
+{
+	for (int i = 0; feeds > 0 && i < PUBLISHERS; i++)
+		open_one(&publishers[i], 1, port);
 	begin_phase();
 	int64_t end = opened + (int64_t)(seconds * second), next_second = opened + second;
 	for (int64_t now = opened; now < end; now = now_ns()) {
@@ -200,15 +212,8 @@ static void run_phase(double seconds)
 	for (int64_t limit = now_ns() + patience; acknowledged < orders && now_ns() < limit;)
 		wait_until(limit);
 	tell("end", &latencies, orders, acknowledged, ticks, (now_ns() - opened) / 1e9);
-}
-
-static void open_one(struct connection *conn, int source, int port)
-{
-	conn->fd = connect_from(source, port);
-	set_nonblocking(conn->fd);
-	struct epoll_event event = { .events = EPOLLIN, .data.ptr = conn };
-	if (epoll_ctl(epoll, EPOLL_CTL_ADD, conn->fd, &event) < 0)
-		die("epoll_ctl");
+	for (int i = 0; feeds > 0 && i < PUBLISHERS; i++)
+		close(publishers[i].fd);
 }
 
 static void open_all(int port)
@@ -225,8 +230,6 @@ static void open_all(int port)
 	}
 	while (greeted < connections)
 		wait_until(now_ns() + second);
-	for (int i = 0; i < PUBLISHERS; i++)
-		open_one(&publishers[i], 1, port);
 }
 
 int main(int argc, char **argv)
@@ -257,7 +260,7 @@ int main(int argc, char **argv)
 			fprintf(stderr, "order-load: no phase: %s", line);
 			return 2;
 		}
-		run_phase(seconds);
+		run_phase(seconds, port);
 	}
 	return 0;
 }

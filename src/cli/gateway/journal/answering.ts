@@ -1,3 +1,4 @@
+import { now } from '../../../runtime/clock.ts';
 import { go, gosched } from '../../../runtime/index.ts';
 
 /** Who has replies that become known with a batch of the journal. */
@@ -6,12 +7,14 @@ export interface Asker {
   answerKnown(): void;
 }
 
-/** Sessions that are answered before the event loop has its turn: each is a system call when the turn ends. */
-const ANSWERS_PER_TURN = 512;
+/** How long sessions are answered before the event loop has its turn, in milliseconds. */
+const SLICE = 2;
+/** The clock is looked at once in so many sessions. */
+const SESSIONS_PER_LOOK = 16;
 
 /**
- * Answers those whose orders a batch has brought into the journal: at once, while they are few. A disk that was slow
- * answers thousands together; then the others have their turns in between.
+ * Answers those whose orders a batch has brought into the journal: at once, while that takes no time. A disk that was
+ * slow answers thousands together; then the others have their turns in between.
  */
 export class Answering {
   #queue: Asker[] = [];
@@ -19,11 +22,12 @@ export class Answering {
 
   /** All of one batch. */
   answer(askers: readonly Asker[]): void {
-    if (!this.#running && askers.length <= ANSWERS_PER_TURN) {
-      for (const asker of askers) asker.answerKnown();
-      return;
+    let from = 0;
+    if (!this.#running) {
+      from = answerSome(askers);
+      if (from === askers.length) return;
     }
-    for (const asker of askers) this.#queue.push(asker);
+    for (; from < askers.length; from++) this.#queue.push(askers[from]!);
     if (this.#running) return;
     this.#running = true;
     go(() => this.#answerAll()).markInternal();
@@ -31,9 +35,23 @@ export class Answering {
 
   async #answerAll(): Promise<void> {
     while (this.#queue.length > 0) {
-      for (const asker of this.#queue.splice(0, ANSWERS_PER_TURN)) asker.answerKnown();
       await gosched();
+      // What comes meanwhile is answered behind these.
+      const queue = this.#queue;
+      this.#queue = [];
+      const answered = answerSome(queue);
+      this.#queue = answered < queue.length ? [...queue.slice(answered), ...this.#queue] : this.#queue;
     }
     this.#running = false;
   }
+}
+
+/** How many have been answered when the time is over: at least one, if there is one. */
+function answerSome(askers: readonly Asker[]): number {
+  const end = now() + SLICE;
+  for (let i = 0; i < askers.length; i++) {
+    askers[i]!.answerKnown();
+    if ((i + 1) % SESSIONS_PER_LOOK === 0 && now() >= end) return i + 1;
+  }
+  return askers.length;
 }

@@ -1,10 +1,16 @@
 import { AsyncWriter, type Commit } from '../../../os/index.ts';
+import { go, gosched } from '../../../runtime/index.ts';
 import { Answering, type Asker } from './answering.ts';
 import { fileHeader, LONGEST_RECORD, orderRecord } from './format.ts';
 import type { Fate, Journal } from './journal.ts';
 import type { JournalLock } from './lock.ts';
 import type { JournalOptions } from './options.ts';
 import type { Recovered } from './recover.ts';
+
+/** What may wait for the disk, in bytes: some 50,000 orders. */
+const CAPACITY = 4 << 20;
+/** Of those who have waited for room, so many go on before the event loop has its turn. */
+const LET_IN_PER_TURN = 64;
 
 /** The orders that reach the disk together. */
 interface Batch {
@@ -20,11 +26,14 @@ export class AsyncJournal implements Journal {
   /** Those that are not in the file yet. */
   readonly #batches: Batch[] = [];
   readonly #answering = new Answering();
+  /** Sessions that wait for room, in the order in which they came. */
+  readonly #waiting: (() => void)[] = [];
+  #lettingIn = false;
 
   constructor({ file, lock }: Recovered, { sync, rotateSize }: JournalOptions) {
     const header = () => fileHeader(this.#batches.find(({ commit }) => !commit.settled)!.first);
     const rotate = rotateSize === null ? {} : { rotate: { size: rotateSize, header } };
-    this.#writer = new AsyncWriter(file, { sync, whenFailed: 'truncate', ...rotate });
+    this.#writer = new AsyncWriter(file, { capacity: CAPACITY, sync, whenFailed: 'truncate', ...rotate });
     this.#lock = lock;
   }
 
@@ -57,12 +66,26 @@ export class AsyncJournal implements Journal {
     return this.#writer.available >= LONGEST_RECORD;
   }
 
-  async waitForRoom(): Promise<void> {
-    try {
-      await this.#writer.waitWritable(LONGEST_RECORD);
-    } catch {
-      // It is broken: there is room for more orders to be rejected, each with the reason.
+  waitForRoom(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve);
+      if (this.#waiting.length === 1 && !this.#lettingIn) go(() => this.#letIn()).markInternal();
+    });
+  }
+
+  /** Thousands may wait, each with a backlog: all at once would hold the event loop. */
+  async #letIn(): Promise<void> {
+    this.#lettingIn = true;
+    while (this.#waiting.length > 0) {
+      try {
+        await this.#writer.waitWritable(LONGEST_RECORD);
+      } catch {
+        // It is broken: there is room for more orders to be rejected, each with the reason.
+      }
+      for (const goOn of this.#waiting.splice(0, LET_IN_PER_TURN)) goOn();
+      await gosched();
     }
+    this.#lettingIn = false;
   }
 
   async close(): Promise<void> {
