@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
+import { residentMemory } from '../lib/memory.ts';
 
 /** How often the loop is looked at, in milliseconds. */
 const RESOLUTION = 5;
@@ -29,7 +30,7 @@ export class Vitals {
   read(): { memory: number; threads: number; stall: number } {
     const stall = Math.max(0, this.#delay.max / 1e6 - RESOLUTION, this.#stallOfOthers());
     this.#delay.reset();
-    const memory = process.memoryUsage.rss();
+    const memory = residentMemory() ?? this.mostMemory;
     const threads = threadCount();
     this.longestStall = Math.max(this.longestStall, stall);
     this.mostMemory = Math.max(this.mostMemory, memory);

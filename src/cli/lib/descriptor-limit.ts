@@ -15,14 +15,18 @@ export function descriptorLimit(): number {
   return soft === undefined || soft === 'unlimited' ? Number.POSITIVE_INFINITY : Number(soft);
 }
 
-/** Why `connections` cannot work with the present limit, and what to do about it; null when it can. */
-export function descriptorShortage(connections: number): string | null {
+/**
+ * Why `connections`, which take `each` descriptors, cannot work with the present limit, and what to do about it; null
+ * when they can.
+ */
+export function descriptorShortage(connections: number, each = 1): string | null {
   const limit = descriptorLimit();
-  const needed = connections + SPARE;
+  const needed = connections * each + SPARE;
   if (limit >= needed) return null;
+  const most = Math.max(0, Math.floor((limit - SPARE) / each));
   return (
     `${connections} connections need ${needed} file descriptors, but this process may open only ${limit}.\n` +
     `Raise the limit (ulimit -n ${needed}; LimitNOFILE= in a systemd unit; --ulimit nofile= for a container) ` +
-    `or allow fewer connections (at most ${Math.max(0, limit - SPARE)}).`
+    `or allow fewer connections (at most ${most}).`
   );
 }

@@ -6,8 +6,9 @@ import { keepHeapSmall } from '../lib/heap.ts';
 import { type ProxyOptions, proxyArguments, proxyOptions, proxyUsage } from './options.ts';
 import { ProxyServer } from './proxy.ts';
 
-/** Beside connections: files, listeners, the pipes of copies under way. */
+/** Beside connections: files, listeners, the pipes of copies under way. Of a low limit a quarter: without pipes it goes by memory. */
 const SPARE = 256;
+const SPARE_PART = 4;
 
 /** Descriptors of a pair: the client's and the upstream's. */
 const PER_CONNECTION = 2;
@@ -15,13 +16,15 @@ const PER_CONNECTION = 2;
 /** How many connections each listener may have; a text: why not. */
 function mostConnections({ maxConnections, listen }: ProxyOptions): number | string {
   if (maxConnections !== null) {
-    const shortage = descriptorShortage(maxConnections * PER_CONNECTION * listen.length);
+    const shortage = descriptorShortage(maxConnections, PER_CONNECTION * listen.length);
+    const each = listen.length === 1 ? '' : ', of each --listen';
     return shortage === null
       ? maxConnections
-      : `${shortage}\nEach client needs two. The option is --max-connections.`;
+      : `${shortage}\nEach client needs two. The option is --max-connections${each}.`;
   }
   const limit = Math.min(descriptorLimit(), 2 ** 20);
-  return Math.max(1, Math.floor((limit - SPARE) / PER_CONNECTION / listen.length));
+  const spare = Math.min(SPARE, Math.floor(limit / SPARE_PART));
+  return Math.max(1, Math.floor((limit - spare) / PER_CONNECTION / listen.length));
 }
 
 /** `gopark proxy ...`: the exit code. */

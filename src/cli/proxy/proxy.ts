@@ -259,6 +259,8 @@ export class ProxyServer {
     this.#draining = true;
     const cut = await Promise.all(this.#servings.map((serving) => serving.shutdown(options)));
     this.#over.abort();
+    // The clients' connections are closed, which a copy that waits for the upstream does not notice.
+    for (const link of this.#links) link.cut('cut off');
     // Those whose connections were closed under their feet are about to end.
     await Promise.all(this.#servings.map((serving) => serving.shutdown({ timeout: LAST_WORDS })));
     await this.#admin?.shutdown({ timeout: 0 });

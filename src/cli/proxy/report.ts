@@ -1,3 +1,4 @@
+import { residentMemory } from '../lib/memory.ts';
 import { formatEndpoint } from './address.ts';
 import type { Counters } from './counters.ts';
 import type { ProxyServer } from './proxy.ts';
@@ -7,7 +8,8 @@ export interface Report {
   readonly pid: number;
   readonly uptime: number;
   readonly draining: boolean;
-  readonly memory: number;
+  /** Resident, in bytes; null when no descriptor was left to ask the system with. */
+  readonly memory: number | null;
   readonly counters: Readonly<Counters>;
   readonly droppedLogLines: number;
   readonly listeners: readonly { addr: string; connections: number }[];
@@ -29,7 +31,7 @@ export function reportOf(proxy: ProxyServer): Report {
     pid: process.pid,
     uptime: Math.round(proxy.uptime),
     draining: proxy.draining,
-    memory: process.memoryUsage.rss(),
+    memory: residentMemory(),
     counters: { ...proxy.counters },
     droppedLogLines: proxy.droppedLogLines,
     listeners: proxy.listeners.map(({ addr, connections }) => ({ addr: String(addr), connections })),

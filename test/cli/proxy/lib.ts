@@ -18,10 +18,13 @@ export function needsProgram(...names: string[]): { skip: string | false } {
   return { skip: missing === undefined ? false : `${missing} is not installed` };
 }
 
-function launch(args: readonly string[]): ChildProcessByStdio<null, Readable, Readable> {
+function launch(args: readonly string[], descriptors = 0): ChildProcessByStdio<null, Readable, Readable> {
   // NODE_OPTIONS and the runner's own variables would make it a part of this test run.
   const { NODE_OPTIONS: _, NODE_TEST_CONTEXT: __, ...env } = process.env;
-  return spawn(process.execPath, ['--enable-source-maps', main, 'proxy', ...args], {
+  const words = [process.execPath, '--enable-source-maps', main, 'proxy', ...args];
+  const limited = ['/bin/sh', '-c', `ulimit -n ${descriptors}; exec "$0" "$@"`, ...words];
+  const [command, ...rest] = descriptors === 0 ? words : limited;
+  return spawn(command!, rest, {
     env: { GOPARK_HOLD_LIMIT: '0', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -54,15 +57,23 @@ export class ProxyProcess {
   port = 0;
   #admin = 0;
 
-  private constructor(args: readonly string[]) {
-    this.#child = launch(['--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0', ...args]);
+  private constructor(args: readonly string[], descriptors?: number) {
+    this.#child = launch(['--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0', ...args], descriptors);
     this.#ended = ended(this.#child, 60_000);
     this.#lines = createInterface({ input: this.#child.stdout });
     this.#lines.on('line', (line) => this.#said.push(line));
   }
 
-  static async start(...args: string[]): Promise<ProxyProcess> {
-    const proxy = new ProxyProcess(args);
+  static start(...args: string[]): Promise<ProxyProcess> {
+    return ProxyProcess.#started(new ProxyProcess(args));
+  }
+
+  /** With a limit for the descriptors it may have. */
+  static startLimited(descriptors: number, ...args: string[]): Promise<ProxyProcess> {
+    return ProxyProcess.#started(new ProxyProcess(args, descriptors));
+  }
+
+  static async #started(proxy: ProxyProcess): Promise<ProxyProcess> {
     proxy.port = Number(/:(\d+)$/.exec(await proxy.line('listening on 127.'))![1]);
     proxy.#admin = Number(/:(\d+)$/.exec(await proxy.line('answering questions on'))![1]);
     return proxy;

@@ -47,6 +47,18 @@ describe('gopark proxy: beginning and end', () => {
     }
   });
 
+  test('an upstream that keeps silent does not hold it, when the client has long said its last', async () => {
+    await using upstream = await UpstreamServer.listen();
+    const proxy = await ProxyProcess.start('--to', upstream.address, '--drain', '50ms');
+    const [client, server] = await Promise.all([proxy.connect(), upstream.next()]);
+    client.end('the last');
+    await take(server, 8);
+    proxy.signal('SIGTERM');
+    const [{ code, stdout, stderr }] = await Promise.all([proxy.ended(), ending(server), ending(client)]);
+    assert.deepEqual([code, stderr], [0, '']);
+    assert.match(stdout, /\n1 connections were cut off\n$/);
+  });
+
   test('SIGUSR2 says what goes on, the admin listener in HTTP, and nothing that it is sent disturbs it', async () => {
     await using upstream = await UpstreamServer.listen();
     await ProxyProcess.with(['--to', upstream.address], async (proxy) => {
@@ -137,6 +149,29 @@ describe('gopark proxy: beginning and end', () => {
     }
   });
 
+  test('few descriptors: as many clients as they are enough for, others wait', async () => {
+    await using upstream = await UpstreamServer.listen();
+    const proxy = await ProxyProcess.startLimited(256, '--to', upstream.address, '--drain', '1s');
+    // Two for each, and a quarter for everything else.
+    const clients = [];
+    for (let i = 0; i < 97; i++) clients.push(await proxy.connect());
+    const servers = [];
+    for (let i = 0; i < 96; i++) servers.push(await upstream.next());
+    const next = upstream.next();
+    servers[0]!.end();
+    clients[0]!.end();
+    (await next).destroy();
+    // With waiting ones some drivers have no descriptor left at all: it goes on, and says what it can.
+    for (let i = 0; i < 200; i++) clients.push(await proxy.connect());
+    proxy.signal('SIGUSR2');
+    const { memory, counters } = JSON.parse(await proxy.line('{'));
+    assert.ok(memory === null || memory > 1e6, `memory ${memory}`);
+    assert.equal(counters.active, 96);
+    for (const socket of [...clients, ...servers]) socket.destroy();
+    const { code, stderr } = await proxy.stop();
+    assert.deepEqual([code, stderr], [0, '']);
+  });
+
   test('what cannot be had: exit code 1 and a reason', async () => {
     await using upstream = await UpstreamServer.listen();
     const taken = await runProxy('--listen', upstream.address, '--to', '127.0.0.1:1');
@@ -144,6 +179,7 @@ describe('gopark proxy: beginning and end', () => {
     assert.match(taken.stderr, /EADDRINUSE|already in use/);
     const many = await runProxy('--listen', '127.0.0.1:0', '--to', 'a:1', '--max-connections', '99999999');
     assert.equal(many.code, 1);
+    assert.match(many.stderr, /^gopark proxy: 99999999 connections need 200000062 file descriptors/);
     assert.match(many.stderr, /Each client needs two/);
     const alone = await runProxy('--listen', 'systemd', '--to', 'a:1');
     assert.equal(alone.code, 1);
