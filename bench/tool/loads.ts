@@ -25,7 +25,7 @@ export interface Found {
 }
 
 /** Of both, and long enough for V8 to have compiled what is hot. */
-const WARM_UP = 0.6;
+const WARM_UP = 1;
 
 export async function byGenerator(
   program: string,
