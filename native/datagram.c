@@ -16,76 +16,13 @@
 #include <time.h>
 #include <linux/errqueue.h>
 
-#include "gopark.h"
-
-enum { PATH_SIZE = 108 };
-
-/* An address as JavaScript sees it. The numbers are in the byte order of the machine. */
-typedef struct {
-	int32_t family; /* 4, 6, 1: a path, 0: none */
-	int32_t port;   /* of a path: its length */
-	union {
-		uint32_t words[5]; /* of IPv6: four, and the scope */
-		char path[PATH_SIZE];
-	};
-} address_t;
-
-typedef struct {
-	int32_t offset;
-	int32_t length;
-	int32_t segment; /* 0: one datagram, above: several of so many bytes each, -1: one that was cut */
-	address_t address;
-} datagram_t;
-_Static_assert(sizeof(datagram_t) == 32 * sizeof(int32_t), "an entry is 32 words");
-
-/* Room for the size of the datagrams that the kernel has put together. */
-typedef union {
-	char bytes[CMSG_SPACE(sizeof(int))];
-	struct cmsghdr aligned;
-} control_t;
-
-struct datagrams {
-	napi_ref buffers[4];
-	datagram_t *in, *out;
-	uint8_t *in_data, *out_data;
-	int32_t capacity;   /* entries of a block */
-	int32_t place_size; /* bytes of the inbound block for each entry */
-	int32_t places;     /* of how many entries a datagram has the places at present */
-	struct mmsghdr *messages;
-	struct iovec *vectors;
-	struct sockaddr_storage *names;
-	control_t *controls;
-};
+#include "datagram.h"
 
 /* Unix sockets take longer datagrams than UDP can carry: those have the places of so many entries. */
 enum { LONG_PLACES = 8 };
 
 /* A block has no more entries. One message of the kernel's takes so many datagrams of one size, and so many bytes. */
 enum { MOST_ENTRIES = 64, MOST_TOGETHER = 64, MOST_BYTES_TOGETHER = 65000 };
-
-static napi_value number(napi_env env, int64_t result)
-{
-	napi_value value;
-	napi_create_int64(env, result, &value);
-	return value;
-}
-
-static int32_t int_at(napi_env env, napi_value value)
-{
-	int32_t result = 0;
-	napi_get_value_int32(env, value, &result);
-	return result;
-}
-
-static driver_t *arguments(napi_env env, napi_callback_info info, size_t count, napi_value *values, slot_t **slot)
-{
-	driver_t *driver = NULL;
-	napi_get_cb_info(env, info, &count, values, NULL, NULL);
-	napi_get_instance_data(env, (void **)&driver);
-	if (slot != NULL)
-		*slot = driver == NULL || driver->datagrams == NULL ? NULL : slot_argument(driver, env, values[0]);
-	return driver;
-}
 
 void datagrams_free(struct datagrams *datagrams)
 {
@@ -98,92 +35,11 @@ void datagrams_free(struct datagrams *datagrams)
 	free(datagrams);
 }
 
-/* Addresses */
-
-static void address_from(address_t *address, const struct sockaddr_storage *storage, socklen_t length)
-{
-	if (storage->ss_family == AF_INET && length >= sizeof(struct sockaddr_in)) {
-		const struct sockaddr_in *in = (const void *)storage;
-		address->family = 4;
-		address->port = ntohs(in->sin_port);
-		address->words[0] = ntohl(in->sin_addr.s_addr);
-	} else if (storage->ss_family == AF_INET6 && length >= sizeof(struct sockaddr_in6)) {
-		const struct sockaddr_in6 *in6 = (const void *)storage;
-		uint32_t words[4];
-		memcpy(words, &in6->sin6_addr, sizeof words);
-		address->port = ntohs(in6->sin6_port);
-		if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr)) {
-			address->family = 4;
-			address->words[0] = ntohl(words[3]);
-			return;
-		}
-		address->family = 6;
-		for (int i = 0; i < 4; i++)
-			address->words[i] = ntohl(words[i]);
-		address->words[4] = in6->sin6_scope_id;
-	} else if (storage->ss_family == AF_UNIX && length > offsetof(struct sockaddr_un, sun_path)) {
-		const struct sockaddr_un *un = (const void *)storage;
-		size_t size = length - offsetof(struct sockaddr_un, sun_path);
-		/* A path may come with the zero behind it; an abstract name begins with one, and none ends it. */
-		if (un->sun_path[0] != 0)
-			size = strnlen(un->sun_path, size);
-		if (size > PATH_SIZE)
-			size = PATH_SIZE;
-		address->family = 1;
-		address->port = (int32_t)size;
-		memcpy(address->path, un->sun_path, size);
-	} else {
-		address->family = 0;
-	}
-}
-
-/* What a socket of the family takes for an address; 0: it takes none such. */
-static socklen_t address_to(const address_t *address, int family, struct sockaddr_storage *storage)
-{
-	if (address->family == 4 && family == AF_INET) {
-		struct sockaddr_in *in = (void *)storage;
-		*in = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons(address->port) };
-		in->sin_addr.s_addr = htonl(address->words[0]);
-		return sizeof *in;
-	}
-	if (family == AF_INET6 && (address->family == 6 || address->family == 4)) {
-		struct sockaddr_in6 *in6 = (void *)storage;
-		uint32_t words[4] = { 0, 0, htonl(0xffff), htonl(address->words[0]) };
-		*in6 = (struct sockaddr_in6){ .sin6_family = AF_INET6, .sin6_port = htons(address->port) };
-		if (address->family == 6) {
-			for (int i = 0; i < 4; i++)
-				words[i] = htonl(address->words[i]);
-			in6->sin6_scope_id = address->words[4];
-		}
-		memcpy(&in6->sin6_addr, words, sizeof words);
-		return sizeof *in6;
-	}
-	if (address->family == 1 && family == AF_UNIX && address->port >= 0 && address->port <= PATH_SIZE) {
-		struct sockaddr_un *un = (void *)storage;
-		memset(un, 0, sizeof *un);
-		un->sun_family = AF_UNIX;
-		memcpy(un->sun_path, address->path, address->port);
-		/* The length of an abstract name is exact. */
-		int zero = address->port > 0 && address->path[0] != 0 && address->port < PATH_SIZE ? 1 : 0;
-		return offsetof(struct sockaddr_un, sun_path) + address->port + zero;
-	}
-	return 0;
-}
-
-static bool same_address(const address_t *a, const address_t *b)
-{
-	if (a->family != b->family)
-		return false;
-	if (a->family == 0)
-		return true;
-	return a->port == b->port && memcmp(a->words, b->words, a->family == 4 ? sizeof a->words[0] : sizeof a->words) == 0;
-}
-
 /* startDatagrams(inWords, inData, outWords, outData, capacity, placeSize): the two blocks. Called once. */
 static napi_value start_datagrams(napi_env env, napi_callback_info info)
 {
 	napi_value values[6];
-	driver_t *driver = arguments(env, info, 6, values, NULL);
+	driver_t *driver = datagram_arguments(env, info, 6, values, NULL);
 	void *memory[4];
 	size_t length;
 	for (int i = 0; i < 4; i++)
@@ -192,12 +48,12 @@ static napi_value start_datagrams(napi_env env, napi_callback_info info)
 	struct datagrams *datagrams = calloc(1, sizeof *datagrams);
 	if (datagrams == NULL)
 		return number(env, -ENOMEM);
-	int32_t capacity = datagrams->capacity = int_at(env, values[4]);
+	int32_t capacity = datagrams->capacity = int_argument(env, values[4]);
 	if (capacity > MOST_ENTRIES) {
 		free(datagrams);
 		return number(env, -EINVAL);
 	}
-	datagrams->place_size = int_at(env, values[5]);
+	datagrams->place_size = int_argument(env, values[5]);
 	datagrams->in = memory[0];
 	datagrams->in_data = memory[1];
 	datagrams->out = memory[2];
@@ -263,14 +119,14 @@ static void remove_path(const address_t *address)
 static napi_value open_datagram(napi_env env, napi_callback_info info)
 {
 	napi_value values[3];
-	driver_t *driver = arguments(env, info, 3, values, NULL);
-	int32_t asked = int_at(env, values[0]);
+	driver_t *driver = datagram_arguments(env, info, 3, values, NULL);
+	int32_t asked = int_argument(env, values[0]);
 	int family = asked == 4 ? AF_INET : asked == 6 ? AF_INET6 : AF_UNIX;
 	const address_t *ends[2] = { &driver->datagrams->out[0].address, &driver->datagrams->out[1].address };
 	int fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return number(env, -errno);
-	int error = configure(fd, family, int_at(env, values[1]), int_at(env, values[2])) < 0 ? errno : 0;
+	int error = configure(fd, family, int_argument(env, values[1]), int_argument(env, values[2])) < 0 ? errno : 0;
 	bool bound = false;
 	for (int end = 0; end < 2 && error == 0; end++) {
 		if (ends[end]->family == 0)
@@ -324,12 +180,12 @@ static napi_value receive_datagrams(napi_env env, napi_callback_info info)
 {
 	napi_value values[2];
 	slot_t *slot;
-	driver_t *driver = arguments(env, info, 2, values, &slot);
+	driver_t *driver = datagram_arguments(env, info, 2, values, &slot);
 	if (slot == NULL)
 		return number(env, -EBADF);
 	struct datagrams *datagrams = driver->datagrams;
 	int32_t places = slot->domain == AF_UNIX ? LONG_PLACES : 1;
-	int32_t most = int_at(env, values[1]);
+	int32_t most = int_argument(env, values[1]);
 	if (most > datagrams->capacity / places)
 		most = datagrams->capacity / places;
 	set_places(datagrams, places);
@@ -367,7 +223,7 @@ static napi_value take_error(napi_env env, napi_callback_info info)
 {
 	napi_value values[1];
 	slot_t *slot;
-	driver_t *driver = arguments(env, info, 1, values, &slot);
+	driver_t *driver = datagram_arguments(env, info, 1, values, &slot);
 	if (slot == NULL)
 		return number(env, 0);
 	struct sockaddr_storage name;
@@ -403,7 +259,7 @@ static napi_value send_datagram(napi_env env, napi_callback_info info)
 {
 	napi_value values[3];
 	slot_t *slot;
-	driver_t *driver = arguments(env, info, 3, values, &slot);
+	driver_t *driver = datagram_arguments(env, info, 3, values, &slot);
 	void *memory;
 	size_t size;
 	if (slot == NULL)
@@ -412,7 +268,7 @@ static napi_value send_datagram(napi_env env, napi_callback_info info)
 		return number(env, -EFAULT);
 	struct sockaddr_storage address;
 	socklen_t length = 0;
-	if (int_at(env, values[2])) {
+	if (int_argument(env, values[2])) {
 		length = address_to(&driver->datagrams->out[0].address, slot->domain, &address);
 		if (length == 0)
 			return number(env, -EAFNOSUPPORT);
@@ -496,11 +352,11 @@ static napi_value send_datagrams(napi_env env, napi_callback_info info)
 {
 	napi_value values[2];
 	slot_t *slot;
-	driver_t *driver = arguments(env, info, 2, values, &slot);
+	driver_t *driver = datagram_arguments(env, info, 2, values, &slot);
 	if (slot == NULL)
 		return number(env, -EBADF);
 	struct datagrams *datagrams = driver->datagrams;
-	int32_t counts[MOST_ENTRIES], count = int_at(env, values[1]);
+	int32_t counts[MOST_ENTRIES], count = int_argument(env, values[1]);
 	if (count > datagrams->capacity)
 		count = datagrams->capacity;
 	int sent, error;
@@ -525,109 +381,6 @@ static napi_value send_datagrams(napi_env env, napi_callback_info info)
 		total += counts[i];
 	return number(env, sent < 0 ? -error : total);
 }
-
-/* Options */
-
-/* In the order of DATAGRAM_OPTIONS in src/poll/drivers/epoll/datagrams.ts. */
-enum { READ_BUFFER, WRITE_BUFFER, BROADCAST, HOPS, MULTICAST_HOPS, MULTICAST_LOOP, MULTICAST_INTERFACE };
-
-static int set_both(slot_t *slot, int ipv4_option, int ipv6_option, int value)
-{
-	/* Of a dual-stack socket either may be the one that counts. */
-	if (slot->domain == AF_INET6 && setsockopt(slot->fd, IPPROTO_IPV6, ipv6_option, &value, sizeof value) < 0)
-		return -1;
-	return setsockopt(slot->fd, IPPROTO_IP, ipv4_option, &value, sizeof value);
-}
-
-static int set_option(slot_t *slot, int option, int value)
-{
-	switch (option) {
-	case READ_BUFFER:
-		return setsockopt(slot->fd, SOL_SOCKET, SO_RCVBUF, &value, sizeof value);
-	case WRITE_BUFFER:
-		return setsockopt(slot->fd, SOL_SOCKET, SO_SNDBUF, &value, sizeof value);
-	case BROADCAST:
-		return setsockopt(slot->fd, SOL_SOCKET, SO_BROADCAST, &value, sizeof value);
-	case HOPS:
-		return set_both(slot, IP_TTL, IPV6_UNICAST_HOPS, value);
-	case MULTICAST_HOPS:
-		return set_both(slot, IP_MULTICAST_TTL, IPV6_MULTICAST_HOPS, value);
-	case MULTICAST_LOOP:
-		return set_both(slot, IP_MULTICAST_LOOP, IPV6_MULTICAST_LOOP, value);
-	case MULTICAST_INTERFACE: {
-		struct ip_mreqn request = { .imr_ifindex = value };
-		if (slot->domain == AF_INET6 &&
-		    setsockopt(slot->fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, &value, sizeof value) < 0)
-			return -1;
-		return setsockopt(slot->fd, IPPROTO_IP, IP_MULTICAST_IF, &request, sizeof request);
-	}
-	}
-	errno = EINVAL;
-	return -1;
-}
-
-/* setDatagramOption(slot, option, value) */
-static napi_value set_datagram_option(napi_env env, napi_callback_info info)
-{
-	napi_value values[3];
-	slot_t *slot;
-	arguments(env, info, 3, values, &slot);
-	if (slot == NULL)
-		return number(env, -EBADF);
-	return number(env, set_option(slot, int_at(env, values[1]), int_at(env, values[2])) < 0 ? -errno : 0);
-}
-
-/* setMembership(slot, join, interface): the group and the source are in the first two outbound entries */
-static napi_value set_membership(napi_env env, napi_callback_info info)
-{
-	napi_value values[3];
-	slot_t *slot;
-	driver_t *driver = arguments(env, info, 3, values, &slot);
-	if (slot == NULL)
-		return number(env, -EBADF);
-	const address_t *group = &driver->datagrams->out[0].address, *source = &driver->datagrams->out[1].address;
-	bool join = int_at(env, values[1]) != 0;
-	/* Of a dual-stack socket, too, each family has its own call. */
-	int family = group->family == 4 ? AF_INET : AF_INET6;
-	int level = family == AF_INET ? IPPROTO_IP : IPPROTO_IPV6;
-	struct group_source_req both = { .gsr_interface = int_at(env, values[2]) };
-	struct group_req request = { .gr_interface = both.gsr_interface };
-	if (group->family == 6 && slot->domain == AF_INET)
-		return number(env, -EAFNOSUPPORT);
-	if (address_to(group, family, &request.gr_group) == 0)
-		return number(env, -EINVAL);
-	int result;
-	if (source->family == 0) {
-		int option = join ? MCAST_JOIN_GROUP : MCAST_LEAVE_GROUP;
-		result = setsockopt(slot->fd, level, option, &request, sizeof request);
-	} else {
-		int option = join ? MCAST_JOIN_SOURCE_GROUP : MCAST_LEAVE_SOURCE_GROUP;
-		both.gsr_group = request.gr_group;
-		if (address_to(source, family, &both.gsr_source) == 0)
-			return number(env, -EINVAL);
-		result = setsockopt(slot->fd, level, option, &both, sizeof both);
-	}
-	return number(env, result < 0 ? -errno : 0);
-}
-
-/* datagramAddress(slot, remote): puts the address of one end into the first outbound entry */
-static napi_value datagram_address(napi_env env, napi_callback_info info)
-{
-	napi_value values[2];
-	slot_t *slot;
-	driver_t *driver = arguments(env, info, 2, values, &slot);
-	if (slot == NULL)
-		return number(env, -EBADF);
-	struct sockaddr_storage address;
-	socklen_t length = sizeof address;
-	int result = (int_at(env, values[1]) ? getpeername : getsockname)(slot->fd, (struct sockaddr *)&address, &length);
-	if (result < 0)
-		return number(env, -errno);
-	address_from(&driver->datagrams->out[0].address, &address, length);
-	return number(env, 0);
-}
-
-#define FUNCTION(name, function) { name, NULL, function, NULL, NULL, NULL, napi_default, NULL }
 
 const napi_property_descriptor datagram_functions[] = {
 	FUNCTION("startDatagrams", start_datagrams),

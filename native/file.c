@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "gopark.h"
+#include "arguments.h"
 
 /* lock(fd): an exclusive lock for as long as the descriptor is open; -EAGAIN: somebody else has it */
 static napi_value lock_file(napi_env env, napi_callback_info info)
@@ -330,8 +330,6 @@ static napi_value close_at_end(napi_env env, napi_callback_info info)
 	napi_add_env_cleanup_hook(env, close_now, at_end);
 	return NULL;
 }
-
-#define FUNCTION(name, function) { name, NULL, function, NULL, NULL, NULL, napi_default, NULL }
 
 const napi_property_descriptor file_functions[] = {
 	FUNCTION("lock", lock_file),

@@ -1,4 +1,4 @@
-/* State of one environment (the main thread or a worker), and what the three C files call of each other. */
+/* State of one environment (the main thread or a worker), and what the C files call of each other. */
 #ifndef GOPARK_H
 #define GOPARK_H
 
@@ -62,13 +62,18 @@ typedef struct driver {
 /* module.c: one thing less that needs the driver; the last one frees it. */
 void driver_release(driver_t *driver);
 
-/* descriptor.c: sockets in, slots out. */
+/* slot.c: descriptors in, slots out. */
 int32_t slot_open(driver_t *driver, int fd, int32_t flags);
 int32_t slot_watch(driver_t *driver, slot_t *slot, int32_t set);
 void slot_close(driver_t *driver, slot_t *slot);
 int slot_leave(driver_t *driver, slot_t *slot);
 int32_t accept_slot(driver_t *driver, slot_t *listener);
-slot_t *slot_argument(driver_t *driver, napi_env env, napi_value value);
+
+/* address.c: IP addresses between text and the kernel's form. */
+bool parse_address(napi_env env, napi_value host, napi_value port, struct sockaddr_storage *address, socklen_t *length);
+napi_value address_text(napi_env env, const struct sockaddr_storage *address, socklen_t length);
+
+/* descriptor.c: sockets opened, read, written and closed. */
 extern const napi_property_descriptor descriptor_functions[];
 extern const size_t descriptor_function_count;
 

@@ -3,7 +3,7 @@
  * nobody has taken yet, in memory that all threads see. A row is one word: whoever changes it from LEASED to TAKEN,
  * the thread that takes the descriptor over or the one that gives the wait up, has the descriptor, and nobody else.
  */
-#include "gopark.h"
+#include "arguments.h"
 
 enum { LEASED = 1, TAKEN = 2, STATE_BITS = 2, STATE_MASK = 3 };
 
@@ -30,20 +30,6 @@ static lease_t *table_argument(napi_env env, napi_value value, size_t *rows)
 	return data;
 }
 
-static int32_t int_of(napi_env env, napi_value value)
-{
-	int32_t number = 0;
-	napi_get_value_int32(env, value, &number);
-	return number;
-}
-
-static napi_value result_of(napi_env env, int32_t result)
-{
-	napi_value value;
-	napi_create_int32(env, result, &value);
-	return value;
-}
-
 static bool take(lease_t *lease, int32_t state)
 {
 	int32_t expected = state;
@@ -61,12 +47,12 @@ static napi_value set_table(napi_env env, napi_callback_info info)
 	napi_get_cb_info(env, info, &count, &value, NULL, NULL);
 	lease_t *table = table_argument(env, value, &rows);
 	if (table == NULL || driver->leases != NULL)
-		return result_of(env, -EINVAL);
+		return number(env, -EINVAL);
 	driver->leases = table;
 	driver->lease_rows = (int32_t)rows;
 	/* For as long as the environment lives: its end looks into it once more. */
 	napi_create_reference(env, value, 1, &reference);
-	return result_of(env, 0);
+	return number(env, 0);
 }
 
 /* lease(slot): takes the descriptor out of this driver without closing it. Its row in the table, or a negated errno. */
@@ -78,7 +64,7 @@ static napi_value lease_slot(napi_env env, napi_callback_info info)
 	napi_get_cb_info(env, info, &count, &value, NULL, NULL);
 	slot_t *slot = slot_argument(driver, env, value);
 	if (slot == NULL)
-		return result_of(env, -EBADF);
+		return number(env, -EBADF);
 	for (int32_t i = 0; i < driver->lease_rows; i++) {
 		int32_t row = driver->lease_next;
 		lease_t *lease = &driver->leases[row];
@@ -89,9 +75,9 @@ static napi_value lease_slot(napi_env env, napi_callback_info info)
 		lease->fd = slot_leave(driver, slot);
 		uint32_t next = ((uint32_t)state >> STATE_BITS) + 1;
 		__atomic_store_n(&lease->state, (int32_t)(next << STATE_BITS | LEASED), __ATOMIC_SEQ_CST);
-		return result_of(env, row);
+		return number(env, row);
 	}
-	return result_of(env, -ENFILE);
+	return number(env, -ENFILE);
 }
 
 /* adopt(table, row, state, packets): takes a lease over. A slot of this driver, or a negated errno; -EBADF: too late. */
@@ -103,17 +89,17 @@ static napi_value adopt(napi_env env, napi_callback_info info)
 	bool packets = false;
 	napi_get_cb_info(env, info, &count, values, NULL, NULL);
 	lease_t *table = table_argument(env, values[0], &rows);
-	int32_t row = int_of(env, values[1]), state = int_of(env, values[2]);
+	int32_t row = int_argument(env, values[1]), state = int_argument(env, values[2]);
 	napi_get_value_bool(env, values[3], &packets);
 	if (table == NULL || row < 0 || (size_t)row >= rows || (state & STATE_MASK) != LEASED)
-		return result_of(env, -EINVAL);
+		return number(env, -EINVAL);
 	/* Before it is ours: else it would be nobody's. */
 	if (driver->free_slot < 0 && driver->slots_used >= driver->header[H_SLOTS])
-		return result_of(env, -EMFILE);
+		return number(env, -EMFILE);
 	int32_t fd = table[row].fd;
 	if (!take(&table[row], state))
-		return result_of(env, -EBADF);
-	return result_of(env, slot_open(driver, fd, F_WRITABLE | (packets ? F_PACKETS : 0)));
+		return number(env, -EBADF);
+	return number(env, slot_open(driver, fd, F_WRITABLE | (packets ? F_PACKETS : 0)));
 }
 
 /* expire(row, state): closes what nobody has taken over. 1: it was still there. */
@@ -123,11 +109,11 @@ static napi_value expire(napi_env env, napi_callback_info info)
 	size_t count = 2;
 	napi_value values[2];
 	napi_get_cb_info(env, info, &count, values, NULL, NULL);
-	lease_t *lease = &driver->leases[int_of(env, values[0])];
-	if (!take(lease, int_of(env, values[1])))
-		return result_of(env, 0);
+	lease_t *lease = &driver->leases[int_argument(env, values[0])];
+	if (!take(lease, int_argument(env, values[1])))
+		return number(env, 0);
 	close(lease->fd);
-	return result_of(env, 1);
+	return number(env, 1);
 }
 
 /* The thread ends: who would give the wait up is gone. */
@@ -140,8 +126,6 @@ void leases_end(driver_t *driver)
 			close(lease->fd);
 	}
 }
-
-#define FUNCTION(name, function) { name, NULL, function, NULL, NULL, NULL, napi_default, NULL }
 
 const napi_property_descriptor lease_functions[] = {
 	FUNCTION("leases", set_table),

@@ -6,7 +6,7 @@
 #include <unistd.h>
 #include <errno.h>
 
-#include "gopark.h"
+#include "arguments.h"
 
 static void free_driver(driver_t *driver)
 {
@@ -203,8 +203,6 @@ static napi_value reference(napi_env env, napi_callback_info info)
 	driver->header[H_REFERENCED] = 1;
 	return NULL;
 }
-
-#define FUNCTION(name, function) { name, NULL, function, NULL, NULL, NULL, napi_default, NULL }
 
 NAPI_MODULE_INIT()
 {

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "gopark.h"
+#include "arguments.h"
 
 ssize_t pipe_read(int fd, void *memory, size_t size)
 {
@@ -96,8 +96,6 @@ static napi_value open_pipe(napi_env env, napi_callback_info info)
 	napi_create_int32(env, status, &result);
 	return result;
 }
-
-#define FUNCTION(name, function) { name, NULL, function, NULL, NULL, NULL, napi_default, NULL }
 
 const napi_property_descriptor pipe_functions[] = {
 	FUNCTION("borrowPipe", borrow_pipe),

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "gopark.h"
+#include "arguments.h"
 
 enum {
 	PIPE_SIZE = 256 * 1024, /* each piece of a packet takes a page's place in it: the default would fill up early */
@@ -400,8 +400,6 @@ static napi_value trim_pipes(napi_env env, napi_callback_info info)
 	}
 	return NULL;
 }
-
-#define FUNCTION(name, function) { name, NULL, function, NULL, NULL, NULL, napi_default, NULL }
 
 const napi_property_descriptor splice_functions[] = {
 	FUNCTION("splice", splice_slots),

@@ -6,7 +6,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 
-#include "gopark.h"
+#include "arguments.h"
 
 #ifndef IPPROTO_MPTCP
 #define IPPROTO_MPTCP 262
@@ -27,26 +27,12 @@ int open_tcp(int family, bool multipath)
 	return socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 }
 
-static napi_value number(napi_env env, int64_t result)
-{
-	napi_value value;
-	napi_create_int64(env, result, &value);
-	return value;
-}
-
-static slot_t *first_argument(napi_env env, napi_callback_info info, size_t count, napi_value *values)
-{
-	driver_t *driver = NULL;
-	napi_get_cb_info(env, info, &count, values, NULL, NULL);
-	napi_get_instance_data(env, (void **)&driver);
-	return driver == NULL ? NULL : slot_argument(driver, env, values[0]);
-}
-
 /* tcpInfo(slot, out): bytes of struct tcp_info, as long as the kernel's and `out` have them; the rest stays */
 static napi_value tcp_information(napi_env env, napi_callback_info info)
 {
 	napi_value values[2];
-	slot_t *slot = first_argument(env, info, 2, values);
+	slot_t *slot;
+	arguments(env, info, 2, values, &slot);
 	void *out;
 	size_t length;
 	if (slot == NULL)
@@ -61,13 +47,12 @@ static napi_value tcp_information(napi_env env, napi_callback_info info)
 static napi_value is_multipath(napi_env env, napi_callback_info info)
 {
 	napi_value values[1];
-	slot_t *slot = first_argument(env, info, 1, values);
+	slot_t *slot;
+	arguments(env, info, 1, values, &slot);
 	char ignored[256];
 	socklen_t size = sizeof ignored;
 	return number(env, slot != NULL && getsockopt(slot->fd, SOL_MPTCP, GOPARK_MPTCP_INFO, ignored, &size) == 0);
 }
-
-#define FUNCTION(name, function) { name, NULL, function, NULL, NULL, NULL, napi_default, NULL }
 
 const napi_property_descriptor tcp_functions[] = {
 	FUNCTION("tcpInfo", tcp_information),

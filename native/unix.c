@@ -10,31 +10,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
-#include "gopark.h"
-
-static napi_value number(napi_env env, int64_t result)
-{
-	napi_value value;
-	napi_create_int64(env, result, &value);
-	return value;
-}
-
-static int32_t int_at(napi_env env, napi_value value)
-{
-	int32_t result = 0;
-	napi_get_value_int32(env, value, &result);
-	return result;
-}
-
-static driver_t *arguments(napi_env env, napi_callback_info info, size_t count, napi_value *values, slot_t **slot)
-{
-	driver_t *driver = NULL;
-	napi_get_cb_info(env, info, &count, values, NULL, NULL);
-	napi_get_instance_data(env, (void **)&driver);
-	if (slot != NULL)
-		*slot = driver == NULL ? NULL : slot_argument(driver, env, values[0]);
-	return driver;
-}
+#include "arguments.h"
 
 /* The length of the address, or 0: no name, or one that is too long. */
 static socklen_t parse_name(napi_env env, napi_value name, struct sockaddr_un *address)
@@ -78,8 +54,8 @@ static napi_value listen_unix(napi_env env, napi_callback_info info)
 	driver_t *driver = arguments(env, info, 4, values, NULL);
 	struct sockaddr_un address;
 	socklen_t length = parse_name(env, values[0], &address);
-	bool packets = int_at(env, values[1]) != 0;
-	int mode = int_at(env, values[3]);
+	bool packets = int_argument(env, values[1]) != 0;
+	int mode = int_argument(env, values[3]);
 	if (length == 0)
 		return number(env, -EINVAL);
 	int fd = open_socket(packets);
@@ -90,7 +66,7 @@ static napi_value listen_unix(napi_env env, napi_callback_info info)
 		return failed(env, fd, errno);
 	/* What the umask took is given back before anybody can connect. */
 	bool path = address.sun_path[0] != 0;
-	if ((mode >= 0 && path && chmod(address.sun_path, mode) < 0) || listen(fd, int_at(env, values[2])) < 0) {
+	if ((mode >= 0 && path && chmod(address.sun_path, mode) < 0) || listen(fd, int_argument(env, values[2])) < 0) {
 		int error = errno;
 		remove_path(&address);
 		return failed(env, fd, error);
@@ -108,7 +84,7 @@ static napi_value connect_unix(napi_env env, napi_callback_info info)
 	driver_t *driver = arguments(env, info, 3, values, NULL);
 	struct sockaddr_un address, local = { .sun_family = AF_UNIX };
 	socklen_t length = parse_name(env, values[0], &address);
-	bool packets = int_at(env, values[1]) != 0;
+	bool packets = int_argument(env, values[1]) != 0;
 	napi_valuetype type = napi_undefined;
 	if (length <= offsetof(struct sockaddr_un, sun_path))
 		return number(env, -EINVAL);
@@ -145,7 +121,7 @@ static napi_value unix_name(napi_env env, napi_callback_info info)
 	napi_get_null(env, &result);
 	if (slot == NULL)
 		return result;
-	bool remote = int_at(env, values[1]) != 0;
+	bool remote = int_argument(env, values[1]) != 0;
 	if ((remote ? getpeername : getsockname)(slot->fd, (struct sockaddr *)&address, &length) < 0 ||
 	    address.sun_family != AF_UNIX)
 		return result;
@@ -191,7 +167,7 @@ static napi_value adopt_listener(napi_env env, napi_callback_info info)
 {
 	napi_value values[1];
 	driver_t *driver = arguments(env, info, 1, values, NULL);
-	int fd = int_at(env, values[0]);
+	int fd = int_argument(env, values[0]);
 	int listening = int_option(fd, SO_ACCEPTCONN), type = int_option(fd, SO_TYPE), domain = int_option(fd, SO_DOMAIN);
 	if (listening < 0)
 		return number(env, listening);
@@ -219,8 +195,6 @@ static napi_value is_packets(napi_env env, napi_callback_info info)
 	arguments(env, info, 1, values, &slot);
 	return number(env, slot != NULL && slot->flags & F_PACKETS ? 1 : 0);
 }
-
-#define FUNCTION(name, function) { name, NULL, function, NULL, NULL, NULL, napi_default, NULL }
 
 const napi_property_descriptor unix_functions[] = {
 	FUNCTION("listenUnix", listen_unix),

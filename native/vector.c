@@ -5,7 +5,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-#include "gopark.h"
+#include "arguments.h"
 
 /* Gathers buffers[first...], the first one from byte `from` on. The number of vectors, or a negated errno. */
 int gather(napi_env env, napi_value buffers, uint32_t first, uint32_t from, struct iovec *vectors, size_t *total)
@@ -58,8 +58,6 @@ static napi_value send_vector(napi_env env, napi_callback_info info)
 	napi_create_int64(env, outcome, &result);
 	return result;
 }
-
-#define FUNCTION(name, function) { name, NULL, function, NULL, NULL, NULL, napi_default, NULL }
 
 const napi_property_descriptor vector_functions[] = {
 	FUNCTION("sendVector", send_vector),
