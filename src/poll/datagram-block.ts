@@ -1,5 +1,5 @@
 /**
- * Datagrams side by side: their bytes in `data`, an entry of words for each. native/datagram.c says the same in C.
+ * Datagrams side by side: their bytes in `data`, an entry of words for each. native/datagram.h says the same in C.
  *
  * An address is the words of an entry from `D_FAMILY` on. Families 4 and 6: the port, then the numbers of the address
  * (one word, or four and the scope). Family 1: a path, its length in bytes where the port would be, then its bytes;
