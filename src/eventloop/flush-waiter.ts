@@ -2,7 +2,7 @@ import type { LinkBuffer } from '../linkbuffer/index.ts';
 import { OP_DRAIN, OP_WRITABLE, type Op } from '../poll/driver.ts';
 import { EAGAIN, FAILED_NOT, type Failure, type FD } from '../poll/index.ts';
 import { DIRECT_SIZE, OUTBOUND_BOUND } from '../poll/limits.ts';
-import { Waiter } from '../poll/waiter.ts';
+import { Waiter } from '../poll/waiters/waiter.ts';
 
 /** At most so many blocks go with one system call. */
 const MOST_VECTORS = 64;

@@ -15,7 +15,6 @@ export {
   LONGEST_PATH,
 } from './datagram-block.ts';
 export type { DatagramOption, DatagramSocket, Membership, RawAddress } from './datagram-driver.ts';
-export type { Message, Outgoing } from './datagram-waiters.ts';
 export type {
   Capability,
   CompletionReceiver,
@@ -35,15 +34,16 @@ export type { Counts, FDOwner, SlotTaker } from './fd/owner.ts';
 export { formatIPv4, formatIPv6, parseIP } from './ip-words.ts';
 export type { Lease } from './lease.ts';
 export { Poller, type SlotOwner } from './poller.ts';
-export { type Limit, SpliceFailure, SpliceWaiter } from './splice-waiter.ts';
+export type { Credentials, UnixDriver } from './unix-driver.ts';
+export type { Message, Outgoing } from './waiters/datagram.ts';
+export { type Limit, SpliceFailure, SpliceWaiter } from './waiters/splice.ts';
 export {
   type FileSource,
   type PieceOutcome,
   type PieceSource,
   sendTo,
   TransferWaiter,
-} from './transfer-waiter.ts';
-export type { Credentials, UnixDriver } from './unix-driver.ts';
+} from './waiters/transfer.ts';
 
 export { scopeOf, zoneOf } from './zones.ts';
 

@@ -4,7 +4,7 @@ import { TICK } from '../runtime/turns.ts';
 import type { WaitRecord } from '../runtime/waits.ts';
 import { FAILED_CLOSED } from './errno.ts';
 import type { Descriptor } from './fd/descriptor.ts';
-import type { Waiter } from './waiter.ts';
+import type { Waiter } from './waiters/waiter.ts';
 
 /** A parked call of a descriptor, as the dump wants to know it. Made only when somebody asks. */
 export class IOWait implements WaitRecord {

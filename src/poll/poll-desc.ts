@@ -7,7 +7,7 @@ import { turnTick } from '../runtime/turns.ts';
 import { OP_DRAIN, OP_STREAM, type Op } from './driver.ts';
 import { ECANCELED, FAILED_DEADLINE, type Failure } from './errno.ts';
 import type { FD } from './fd/fd.ts';
-import { AbortLink, Waiter } from './waiter.ts';
+import { AbortLink, Waiter } from './waiters/waiter.ts';
 
 /** "Expired" as a deadline: any instant before now would do, but 0 means none. */
 const LONG_AGO = Number.MIN_VALUE;

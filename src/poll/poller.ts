@@ -3,7 +3,7 @@ import { timers } from '../runtime/timers.ts';
 import type { WaitRecord } from '../runtime/waits.ts';
 import { type CompletionReceiver, type Driver, OP_CLOSE, type Op } from './driver.ts';
 import type { PollDesc } from './poll-desc.ts';
-import type { Waiter } from './waiter.ts';
+import type { Waiter } from './waiters/waiter.ts';
 
 /** Whose a slot is: takes its completions and its fault. */
 export interface SlotOwner {

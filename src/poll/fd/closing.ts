@@ -8,7 +8,7 @@ import {
   FAILED_UNSENT,
   type Failure,
 } from '../errno.ts';
-import { CloseWaiter, DrainWaiter } from '../write-waiters.ts';
+import { CloseWaiter, DrainWaiter } from '../waiters/write.ts';
 import { CLOSED, DESTROYED, DISCARD, MOVED, READ_SHUT, SHUTTING, WRITE_SHUT } from './flags.ts';
 import { Writing } from './writing.ts';
 

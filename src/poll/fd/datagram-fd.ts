@@ -2,6 +2,10 @@ import { abortReason } from '../../runtime/failures.ts';
 import { settled, settledWith } from '../../runtime/settled.ts';
 import { D_LENGTH, D_OFFSET, D_SEGMENT, D_SIZE, type DatagramBlock, type Keeper } from '../datagram-block.ts';
 import type { DatagramDriver, RawAddress } from '../datagram-driver.ts';
+import { OP_DATAGRAMS, OP_SEND, type Op } from '../driver.ts';
+import { EAGAIN, FAILED_CLOSED, FAILED_NOT, type Failure } from '../errno.ts';
+import { copyBytes } from '../limits.ts';
+import type { Poller } from '../poller.ts';
 import {
   BatchWaiter,
   DatagramReadWaiter,
@@ -9,11 +13,7 @@ import {
   type Outgoing,
   ReceiveWaiter,
   SendWaiter,
-} from '../datagram-waiters.ts';
-import { OP_DATAGRAMS, OP_SEND, type Op } from '../driver.ts';
-import { EAGAIN, FAILED_CLOSED, FAILED_NOT, type Failure } from '../errno.ts';
-import { copyBytes } from '../limits.ts';
-import type { Poller } from '../poller.ts';
+} from '../waiters/datagram.ts';
 import { FD } from './fd.ts';
 import type { FDOwner } from './owner.ts';
 

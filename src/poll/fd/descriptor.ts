@@ -11,7 +11,7 @@ import {
 import { IOWait } from '../io-wait.ts';
 import type { PollDesc } from '../poll-desc.ts';
 import type { Poller, SlotOwner } from '../poller.ts';
-import type { Waiter } from '../waiter.ts';
+import type { Waiter } from '../waiters/waiter.ts';
 import { CLOSED, DISCARD, MOVED, PACKETS, RESET, SHUTTING, STRICT, UNSTAGED, WRITE_SHUT } from './flags.ts';
 import type { FDOwner } from './owner.ts';
 import { Rare } from './rare.ts';

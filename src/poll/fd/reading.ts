@@ -2,7 +2,7 @@ import { spend } from '../../runtime/budget.ts';
 import { abortReason } from '../../runtime/failures.ts';
 import { settled, settledRead, settledVoid } from '../../runtime/settled.ts';
 import { EAGAIN, FAILED_NOT } from '../errno.ts';
-import { AcceptWaiter, EmptyReadWaiter, ListenWaiter, ReadableWaiter, ReadWaiter } from '../read-waiters.ts';
+import { AcceptWaiter, EmptyReadWaiter, ListenWaiter, ReadableWaiter, ReadWaiter } from '../waiters/read.ts';
 import type { SlotTaker } from './owner.ts';
 import { Receiving } from './receiving.ts';
 

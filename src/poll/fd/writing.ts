@@ -2,9 +2,9 @@ import { abortReason } from '../../runtime/failures.ts';
 import { settled } from '../../runtime/settled.ts';
 import { EAGAIN, EMSGSIZE, EPIPE, FAILED_NOT, type Failure } from '../errno.ts';
 import { DIRECT_SIZE, OUTBOUND_BOUND } from '../limits.ts';
-import type { TransferWaiter } from '../transfer-waiter.ts';
-import { VectorWaiter } from '../vector-waiter.ts';
-import { ConnectWaiter, DrainWaiter, WriteWaiter } from '../write-waiters.ts';
+import type { TransferWaiter } from '../waiters/transfer.ts';
+import { VectorWaiter } from '../waiters/vector.ts';
+import { ConnectWaiter, DrainWaiter, WriteWaiter } from '../waiters/write.ts';
 import { CLOSED, PACKETS, SHUTTING, STRICT, UNSTAGED, WRITE_SHUT } from './flags.ts';
 import { Reading } from './reading.ts';
 

@@ -1,8 +1,8 @@
-import { OP_CONNECT, OP_DRAIN, OP_WRITABLE, type Op } from './driver.ts';
-import { EAGAIN, EMSGSIZE, FAILED_DEADLINE, FAILED_DETACHED, FAILED_NOT, type Failure } from './errno.ts';
-import type { Descriptor } from './fd/descriptor.ts';
-import type { FD } from './fd/fd.ts';
-import { DIRECT_SIZE, OUTBOUND_BOUND } from './limits.ts';
+import { OP_CONNECT, OP_DRAIN, OP_WRITABLE, type Op } from '../driver.ts';
+import { EAGAIN, EMSGSIZE, FAILED_DEADLINE, FAILED_DETACHED, FAILED_NOT, type Failure } from '../errno.ts';
+import type { Descriptor } from '../fd/descriptor.ts';
+import type { FD } from '../fd/fd.ts';
+import { DIRECT_SIZE, OUTBOUND_BOUND } from '../limits.ts';
 import { Waiter } from './waiter.ts';
 
 /** Writers wake when the chain is half empty, not for every few bytes that the kernel takes. */

@@ -1,8 +1,8 @@
-import { nextTurn, spend } from '../runtime/budget.ts';
-import { OP_DRAIN, OP_READABLE, OP_TRANSFER, OP_WRITABLE, type Op } from './driver.ts';
-import { EAGAIN, FAILED_NOT, type Failure } from './errno.ts';
-import type { FD } from './fd/fd.ts';
-import { copyOf } from './limits.ts';
+import { nextTurn, spend } from '../../runtime/budget.ts';
+import { OP_DRAIN, OP_READABLE, OP_TRANSFER, OP_WRITABLE, type Op } from '../driver.ts';
+import { EAGAIN, FAILED_NOT, type Failure } from '../errno.ts';
+import type { FD } from '../fd/fd.ts';
+import { copyOf } from '../limits.ts';
 import {
   SPLICE_CANNOT,
   SPLICE_EMPTY,
@@ -12,7 +12,7 @@ import {
   SPLICE_MORE,
   SPLICE_TO_FAILED,
   Splice,
-} from './splice.ts';
+} from '../splice.ts';
 import { Waiter } from './waiter.ts';
 
 /** What a copy has to wait for, or that it is over. */

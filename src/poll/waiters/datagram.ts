@@ -1,9 +1,9 @@
-import { D_LENGTH, D_OFFSET, D_SIZE } from './datagram-block.ts';
-import type { RawAddress } from './datagram-driver.ts';
-import { OP_DATAGRAMS, OP_SEND, type Op } from './driver.ts';
-import { EAGAIN, FAILED_DETACHED, FAILED_NOT, type Failure } from './errno.ts';
-import type { DatagramFD } from './fd/datagram-fd.ts';
-import type { FD } from './fd/fd.ts';
+import { D_LENGTH, D_OFFSET, D_SIZE } from '../datagram-block.ts';
+import type { RawAddress } from '../datagram-driver.ts';
+import { OP_DATAGRAMS, OP_SEND, type Op } from '../driver.ts';
+import { EAGAIN, FAILED_DETACHED, FAILED_NOT, type Failure } from '../errno.ts';
+import type { DatagramFD } from '../fd/datagram-fd.ts';
+import type { FD } from '../fd/fd.ts';
 import { Waiter } from './waiter.ts';
 
 /** A datagram of the caller's in a batch. */

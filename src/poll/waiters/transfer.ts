@@ -1,7 +1,7 @@
-import type { LimitedReader, Writer } from '../io/index.ts';
-import { OP_DRAIN, OP_TRANSFER, OP_WRITABLE, type Op } from './driver.ts';
-import { FAILED_NOT, type Failure } from './errno.ts';
-import type { FD } from './fd/fd.ts';
+import type { LimitedReader, Writer } from '../../io/index.ts';
+import { OP_DRAIN, OP_TRANSFER, OP_WRITABLE, type Op } from '../driver.ts';
+import { FAILED_NOT, type Failure } from '../errno.ts';
+import type { FD } from '../fd/fd.ts';
 import { Waiter } from './waiter.ts';
 
 /**

@@ -1,10 +1,10 @@
-import { abortReason } from '../runtime/failures.ts';
-import type { Parked } from '../runtime/park.ts';
-import { onAbort } from '../runtime/signal.ts';
-import type { Op } from './driver.ts';
-import type { Failure } from './errno.ts';
-import type { FD } from './fd/fd.ts';
-import type { PollDesc } from './poll-desc.ts';
+import { abortReason } from '../../runtime/failures.ts';
+import type { Parked } from '../../runtime/park.ts';
+import { onAbort } from '../../runtime/signal.ts';
+import type { Op } from '../driver.ts';
+import type { Failure } from '../errno.ts';
+import type { FD } from '../fd/fd.ts';
+import type { PollDesc } from '../poll-desc.ts';
 
 /**
  * One parked call in the queue of its direction. The first of the queue holds the direction's lock: only it has an

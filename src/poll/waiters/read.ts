@@ -1,8 +1,8 @@
-import { OP_ACCEPT, OP_LISTEN, OP_READABLE, OP_RECV, type Op } from './driver.ts';
-import { EAGAIN, FAILED_DETACHED, FAILED_NOT, type Failure } from './errno.ts';
-import type { FD } from './fd/fd.ts';
-import type { SlotTaker } from './fd/owner.ts';
-import { DIRECT_SIZE } from './limits.ts';
+import { OP_ACCEPT, OP_LISTEN, OP_READABLE, OP_RECV, type Op } from '../driver.ts';
+import { EAGAIN, FAILED_DETACHED, FAILED_NOT, type Failure } from '../errno.ts';
+import type { FD } from '../fd/fd.ts';
+import type { SlotTaker } from '../fd/owner.ts';
+import { DIRECT_SIZE } from '../limits.ts';
 import { Waiter } from './waiter.ts';
 
 /** Takes the place of a buffer that was transferred away. */
