@@ -229,6 +229,28 @@ static napi_value ring_connections(napi_env env, napi_callback_info info)
 	return NULL;
 }
 
+/*
+ * watchRoom(slot): an event of the epoll set tells, once, that a connection of a ring has room. A ring's own poll always
+ * tells of a half closed peer, too, again and again. 0 or a negated errno.
+ */
+static napi_value watch_room(napi_env env, napi_callback_info info)
+{
+	napi_value values[1];
+	slot_t *slot;
+	driver_t *driver = arguments(env, info, 1, values, &slot);
+	if (slot == NULL)
+		return number(env, -EBADF);
+	struct epoll_event event = {
+		.events = EPOLLOUT | EPOLLONESHOT,
+		.data.u64 = (uint64_t)(uint32_t)slot->generation << 32 | (uint32_t)index_of(driver, slot),
+	};
+	int set = driver->sets[0].epoll;
+	int result = epoll_ctl(set, EPOLL_CTL_MOD, slot->fd, &event);
+	if (result < 0 && errno == ENOENT)
+		result = epoll_ctl(set, EPOLL_CTL_ADD, slot->fd, &event);
+	return number(env, outcome(result));
+}
+
 /* socketPair(out): two connected descriptors, the caller's; 0 or a negated errno */
 static napi_value socket_pair(napi_env env, napi_callback_info info)
 {
@@ -359,6 +381,7 @@ const napi_property_descriptor descriptor_functions[] = {
 	FUNCTION("retry", retry),
 	FUNCTION("socketError", socket_error),
 	FUNCTION("ringConnections", ring_connections),
+	FUNCTION("watchRoom", watch_room),
 	FUNCTION("socketPair", socket_pair),
 	FUNCTION("close", close_slot),
 	FUNCTION("setOption", set_option),

@@ -184,14 +184,15 @@ void collect(driver_t *driver, poller_set_t *set)
 		slot_t *slot = slot_of_event(driver, event->data.u64);
 		if (slot == NULL)
 			continue;
-		if (event->events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+		if (event->events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR) && !(slot->flags & F_RING))
 			slot->flags |= F_PEER_CLOSED;
 		/* A half closed peer is not writable news, or a blocked writer would spin (RDHUP is absent on purpose). */
 		if (event->events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) {
 			slot->flags |= F_WRITABLE;
 			on_writable_slot(driver, slot);
 		}
-		if (event->events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) {
+		/* What a ring's connection has to read is the ring's to tell. */
+		if (event->events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR) && !(slot->flags & F_RING)) {
 			slot->flags |= F_READABLE;
 			on_readable_slot(driver, slot);
 		}

@@ -52,7 +52,7 @@ const ON_FILES = ['cli/journal/', 'os/'];
 const DRIVERS = ['epoll', 'uring', 'portable'];
 
 /** What of the rest runs on uring, too, unless `--driver uring` asks for all: its difference ends at the driver's contract. */
-const ON_URING = ['poll/'];
+const ON_URING = ['poll/', 'eventloop/', 'net/closing', 'net/unix-peers'];
 
 /** Latency can only be judged by a test that has the machine to itself. */
 const ALONE = ['fairness'];

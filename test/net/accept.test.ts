@@ -505,7 +505,7 @@ describe('accept: lack of descriptors', () => {
       console.log('accepted');
       conn.closeNow();
       `,
-      { descriptors: 64 },
+      { descriptors: 256 },
     );
     assert.equal(ended.stdout, 'accept EMFILE\naccept EMFILE\naccepted\n', ended.stderr);
   });

@@ -18,7 +18,8 @@ import { dialRaw, withRaw } from '../lib/raw-peer.ts';
 import { stillPending, turns, until } from '../lib/waiting.ts';
 import { directoryOf, fifoIn, noFifo, SlowDisk } from '../os/lib.ts';
 
-// Its slow disks are slow for threads only.
+// Its slow disks are slow for threads only, whatever else runs through a ring.
+delete process.env.GOPARK_FILES;
 configureFiles({ engine: 'threads' });
 
 /** More than any pair of socket buffers over loopback holds, and than two pieces. */

@@ -69,13 +69,15 @@ describe('Unix sockets with other programs', () => {
   test('nc -lU is dialled', has('nc', '-h'), async () => {
     const path = socketPath();
     const child = spawn('nc', ['-lU', '-N', path], { stdio: ['pipe', 'pipe', 'ignore'] });
+    // From now on: what nobody listens to Node throws away as soon as the child has ended.
+    const answer = output(child);
     try {
       await using conn = await dialSoon('unix', path);
       child.stdin!.end('from nc');
       await writeString(conn, 'to nc');
       await conn.closeWrite();
       assert.equal(new TextDecoder().decode(await readAll(conn)), 'from nc');
-      assert.equal(await output(child), 'to nc');
+      assert.equal(await answer, 'to nc');
     } finally {
       child.kill();
       rmSync(path, { force: true });

@@ -48,6 +48,7 @@ export interface Native {
   socketError(slot: number): number;
   /** Connections that are opened from now on have `F_RING`, and are in no epoll set. */
   ringConnections(): void;
+  watchRoom(slot: number): number;
   setOption(slot: number, option: number, value: number, second?: number): number;
   getOption(slot: number, option: number): number;
   localAddress(slot: number): string | null;

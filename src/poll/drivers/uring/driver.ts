@@ -27,6 +27,7 @@ import {
   POLL_OUT,
   POLLING_IN,
   POLLING_OUT,
+  POLLRDHUP,
   RECEIVE,
   SLOT_MASK,
 } from './submissions.ts';
@@ -127,7 +128,7 @@ export class UringDriver extends UringReceiving {
         if (this.#ended(slot, generation, POLLING_IN)) this.onReadable(slot, result);
         break;
       case POLL_OUT:
-        if (this.#ended(slot, generation, POLLING_OUT)) this.#mayWrite(slot, generation);
+        if (this.#ended(slot, generation, POLLING_OUT)) this.#mayWrite(slot, generation, result);
         break;
       case AGAIN:
         this.onAgain();
@@ -146,9 +147,14 @@ export class UringDriver extends UringReceiving {
     return false;
   }
 
-  #mayWrite(slot: number, generation: number): void {
+  #mayWrite(slot: number, generation: number, events: number): void {
     const { words } = this;
     const base = this.base(slot);
+    if (events === POLLRDHUP && words[base + S_FLAGS]! & F_WANT_WRITABLE) {
+      // That the peer has shut its side is no room. The ring would tell nothing else from here on.
+      this.native.watchRoom(slot);
+      return;
+    }
     words[base + S_FLAGS]! |= F_WRITABLE;
     if (words[base + S_FLAGS]! & F_CONNECTING) {
       this.completeWanted(slot, F_CONNECTING, OP_CONNECT, this.native.socketError(slot), 0);

@@ -40,7 +40,8 @@ export const LIMITED: number = 1 << 7;
 
 const POLLIN = 1;
 const POLLOUT = 4;
-const POLLRDHUP = 0x2000;
+/** Told whether it was asked for or not. */
+export const POLLRDHUP = 0x2000;
 
 export const GROUP = 0;
 /** Bytes that may wait for a reader who has not asked for them: beyond that the kernel is told to stop. */
