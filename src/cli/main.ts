@@ -10,7 +10,7 @@ const usage = `gopark <command>
   gateway    a market-data and order gateway; gopark gateway --help
   proxy      pass connections on to upstreams: TCP, Unix, TLS by name; gopark proxy --help
   bench      put a server under load, and say how fast it answers; gopark bench --help
-  journal    print a gateway's journal: gopark journal cat FILE
+  journal    print a gateway's journal; gopark journal --help
   doctor     which driver runs and why, what limits this machine sets; gopark doctor --help
   version    print the version
   help       print this`;
@@ -50,7 +50,9 @@ try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
   if (error instanceof UsageError) {
-    console.error(`gopark: ${error.message}\n${usage}`);
+    const command = process.argv[2]!;
+    const more = usage.includes(`gopark ${command} --help`) ? `gopark ${command} --help says more` : usage;
+    console.error(`gopark: ${error.message}\n${more}`);
     process.exitCode = 2;
   } else if (error instanceof IOError || error instanceof DriverError) {
     console.error(`gopark: ${escapeText(error.message)}`);

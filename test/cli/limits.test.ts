@@ -125,6 +125,7 @@ describe('gateway: limits', { timeout: 60_000 }, () => {
       assert.equal(stdout, '');
       assert.match(stderr, complaint);
       assert.doesNotMatch(stderr, /\n {4}at /, 'no stack for a user');
+      assert.doesNotMatch(stderr, /gopark <command>/, 'nor a list of other commands');
     });
   }
 });

@@ -126,6 +126,8 @@ for (const args of [
   ['doctor', '--json'],
   ['gateway', '--help'],
   ['proxy', '--help'],
+  ['bench', '--help'],
+  ['journal', '--help'],
 ]) {
   test(`gopark ${args.join(' ')} runs`, () => {
     const main = join(root, 'dist/cli/main.js');
