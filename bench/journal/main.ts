@@ -32,6 +32,7 @@ function report(contenders: Contender[], slow: number): boolean {
       milliseconds(p99),
       stall.toFixed(1),
       median(one.cpu).toFixed(1),
+      `${(100 * median(one.noise.map(({ others, steal }) => others + steal))).toFixed(0)} %`,
       String(one.threads),
       String(one.lost),
       holds ? 'yes' : counts ? 'NO' : 'no',
@@ -45,7 +46,7 @@ function report(contenders: Contender[], slow: number): boolean {
         : `limit: p99 ${milliseconds(limit)} ms`;
   console.log(`\n${title}`);
   printTable(
-    ['journal', 'p50 ms', 'p99 ms', 'longest stall ms', 'CPU us/order', 'threads', 'lost', 'holds'],
+    ['journal', 'p50 ms', 'p99 ms', 'longest stall ms', 'CPU us/order', 'others', 'threads', 'lost', 'holds'],
     rows,
   );
   return allHold;

@@ -73,17 +73,17 @@ export interface AsyncWriterStats {
 }
 
 /**
- * A queue in front of a file: writers leave a copy and go on, a goroutine writes. All that came while the disk was
- * busy becomes one batch: one write and, if asked for, one sync, however many writers. The file is the writer's from
- * then on; `close` closes it.
+ * A queue in front of a file: writers leave a copy and go on. All that came while the disk was busy becomes one
+ * batch: one write and, if asked for, one sync, however many writers. The file is the writer's from then on; `close`
+ * closes it.
  *
  * Errors: `commit` rejects with what became of its own bytes. An error that concerns bytes of `write` or `tryWrite`
  * is kept, and every call of these and `flush` rejects with it, until a `flush` that began after it has told it;
  * then the writer tries anew (after a failed sync it never does: nobody knows what the disk has). `close` tells what
  * is left. So no error is lost, and none ends the process.
  *
- * The goroutine exists only while there is something to write, and the process stays alive as long. `process.exit`
- * does not wait: see `closeOnSignal`.
+ * The process stays alive while there is something to write, and no longer. `process.exit` does not wait: see
+ * `closeOnSignal`.
  *
  * @example
  * ```ts
@@ -110,7 +110,7 @@ export class AsyncWriter implements Writer, Closer, AsyncDisposable {
   #draining = false;
   readonly #goOn = () => this.#next();
   readonly #alarm: Timer = { when: 0, index: -1, holds: true, fire: () => this.#wake() };
-  /** Whoever waits for a sync: the next, the running one; and for the goroutine to have done everything. */
+  /** Whoever waits for a sync: the next, the running one; and for everything to be done. */
   #nextSync: Commit | null = null;
   #runningSync: Commit | null = null;
   #nextIdle: Commit | null = null;
