@@ -2,6 +2,7 @@ import type { LimitedReader, Writer } from '../../io/index.ts';
 import { OP_DRAIN, OP_TRANSFER, OP_WRITABLE, type Op } from '../driver.ts';
 import { FAILED_NOT, type Failure } from '../errno.ts';
 import type { FD } from '../fd/fd.ts';
+import { failedBefore } from './sending.ts';
 import { Waiter } from './waiter.ts';
 
 /**
@@ -53,11 +54,7 @@ export class TransferWaiter extends Waiter {
   }
 
   attempt(fd: FD): boolean {
-    const failure = fd.takeWriteFailure();
-    if (failure !== FAILED_NOT) {
-      this.fail(fd, failure);
-      return true;
-    }
+    if (failedBefore(fd, this)) return true;
     fd.poller.driver.flushNow(fd.slot);
     return false;
   }

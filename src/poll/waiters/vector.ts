@@ -3,10 +3,8 @@ import { EAGAIN, FAILED_DETACHED, FAILED_NOT, type Failure } from '../errno.ts';
 import type { Descriptor } from '../fd/descriptor.ts';
 import type { FD } from '../fd/fd.ts';
 import { DIRECT_SIZE, OUTBOUND_BOUND } from '../limits.ts';
+import { failedNow, lowWater } from './sending.ts';
 import { Waiter } from './waiter.ts';
-
-/** As with a single write: woken when the chain is half empty. */
-const LOW_WATER = OUTBOUND_BOUND / 2;
 
 /** To copy so few bytes is cheaper than to hand a buffer of its own to the kernel. */
 const SMALL = 512;
@@ -67,10 +65,7 @@ export class VectorWaiter extends Waiter {
       poller.driver.writable(slot);
       return OP_WRITABLE;
     }
-    const room = Math.max(0, OUTBOUND_BOUND - left);
-    const level =
-      this.#direct || left === 0 ? 0 : left > OUTBOUND_BOUND ? LOW_WATER : Math.min(room, LOW_WATER);
-    poller.driver.drain(slot, level);
+    poller.driver.drain(slot, this.#direct ? 0 : lowWater(left));
     return OP_DRAIN;
   }
 
@@ -80,10 +75,7 @@ export class VectorWaiter extends Waiter {
       return true;
     }
     if (result >= 0) return this.go(fd);
-    // A fault has been told to the FD before: that is where its count of lost bytes is.
-    const failure = fd.takeWriteFailure();
-    this.fail(fd, failure === FAILED_NOT ? -result : failure);
-    return true;
+    return failedNow(fd, this, result);
   }
 
   override get operation(): string {

@@ -3,10 +3,8 @@ import { EAGAIN, EMSGSIZE, FAILED_DEADLINE, FAILED_DETACHED, FAILED_NOT, type Fa
 import type { Descriptor } from '../fd/descriptor.ts';
 import type { FD } from '../fd/fd.ts';
 import { DIRECT_SIZE, OUTBOUND_BOUND } from '../limits.ts';
+import { failedBefore, failedNow, lowWater } from './sending.ts';
 import { Waiter } from './waiter.ts';
-
-/** Writers wake when the chain is half empty, not for every few bytes that the kernel takes. */
-const LOW_WATER = OUTBOUND_BOUND / 2;
 
 /** A parked `write`: everything of `p` goes, in order, before the next write has its turn. */
 export class WriteWaiter extends Waiter {
@@ -30,11 +28,7 @@ export class WriteWaiter extends Waiter {
   }
 
   attempt(fd: FD): boolean {
-    const failure = fd.takeWriteFailure();
-    if (failure !== FAILED_NOT) {
-      this.fail(fd, failure);
-      return true;
-    }
+    if (failedBefore(fd, this)) return true;
     return this.go(fd);
   }
 
@@ -46,10 +40,7 @@ export class WriteWaiter extends Waiter {
       return OP_WRITABLE;
     }
     const left = this.#length - this.#written;
-    const room = Math.max(0, OUTBOUND_BOUND - left);
-    const level =
-      this.#direct || left === 0 ? 0 : left > OUTBOUND_BOUND ? LOW_WATER : Math.min(room, LOW_WATER);
-    poller.driver.drain(slot, level);
+    poller.driver.drain(slot, this.#direct ? 0 : lowWater(left));
     return OP_DRAIN;
   }
 
@@ -59,10 +50,7 @@ export class WriteWaiter extends Waiter {
       return true;
     }
     if (result >= 0) return this.go(fd);
-    // A fault has been told to the FD before: that is where its count of lost bytes is.
-    const failure = fd.takeWriteFailure();
-    this.fail(fd, failure === FAILED_NOT ? -result : failure);
-    return true;
+    return failedNow(fd, this, result);
   }
 
   override get operation(): string {
@@ -141,11 +129,7 @@ export class DrainWaiter extends Waiter {
   }
 
   attempt(fd: FD): boolean {
-    const failure = fd.takeWriteFailure();
-    if (failure !== FAILED_NOT) {
-      this.fail(fd, failure);
-      return true;
-    }
+    if (failedBefore(fd, this)) return true;
     fd.poller.driver.flushNow(fd.slot);
     // Also when nothing is left, by way of the driver: a fault of this very flush comes before its completion.
     return false;

@@ -69,13 +69,14 @@ export class AsyncJournal implements Journal {
   waitForRoom(): Promise<void> {
     return new Promise((resolve) => {
       this.#waiting.push(resolve);
-      if (this.#waiting.length === 1 && !this.#lettingIn) go(() => this.#letIn()).markInternal();
+      if (this.#lettingIn) return;
+      this.#lettingIn = true;
+      go(() => this.#letIn()).markInternal();
     });
   }
 
   /** Thousands may wait, each with a backlog: all at once would hold the event loop. */
   async #letIn(): Promise<void> {
-    this.#lettingIn = true;
     while (this.#waiting.length > 0) {
       try {
         await this.#writer.waitWritable(LONGEST_RECORD);
