@@ -5,7 +5,7 @@ import { machine } from '../lib/report.ts';
 import { contendersIn } from './contenders.ts';
 import { printEcho } from './print.ts';
 import { compare } from './rounds.ts';
-import { type Workload, workloads } from './workloads.ts';
+import { moreWorkloads, type Workload, workloads } from './workloads.ts';
 
 await runMain(async () => {
   const { values } = parseArgs({
@@ -21,12 +21,14 @@ await runMain(async () => {
   const rounds = numberIn(values.rounds ?? (values.quick ? '4' : '12'), 'rounds');
   const seconds = numberIn(values.seconds ?? (values.quick ? '0.1' : '0.25'), 'seconds');
   const contenders = contendersIn(values.contenders, values.go);
-  const only = namesIn(values.only, Object.keys(workloads), 'workload');
+  // The whole comparison's others have to be named.
+  const all: Readonly<Record<string, Workload>> = { ...workloads, ...moreWorkloads };
+  const only =
+    values.only === undefined ? Object.keys(workloads) : namesIn(values.only, Object.keys(all), 'workload');
   console.log(machine());
   console.log(
     `medians of ${rounds} rounds of ${seconds} s; ratios of CPU per message, paired within a round`,
   );
-  const all: Readonly<Record<string, Workload>> = workloads;
   const failed = (_name: string, error: unknown) => {
     throw error;
   };

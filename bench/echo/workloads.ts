@@ -55,7 +55,7 @@ export const moreWorkloads = {
   c10000: { ...small, title: '64 B x 10,000 connections', connections: 10_000, settling: 0.5 },
   lines: {
     ...small,
-    title: '16 lines of 64 B x 100 connections, through a scanner',
+    title: '16 lines of 64 B x 100 connections, line by line',
     connections: 100,
     depth: 16,
     mode: 'lines',

@@ -119,8 +119,9 @@ export class Intake {
   }
 
   /**
-   * Answers after waiting: asks `attempt` again each time bytes came, and a last time at the end. The one place where
-   * this reader waits, and one frame: what is parked here a hundred thousand times should be small.
+   * Answers after waiting, where `now` has found nothing: asks `attempt` again each time bytes came, and a last time
+   * at the end. The one place where this reader waits, and one frame: what is parked here a hundred thousand times
+   * should be small.
    */
   async wait<T>(
     attempt: (ended: boolean) => T | undefined,
@@ -133,11 +134,9 @@ export class Intake {
         const source = this.nonblocking;
         let more: boolean;
         if (source !== null) {
+          await source.waitReadable();
           const now = this.tryFill();
-          if (now === undefined) {
-            await source.waitReadable();
-            continue;
-          }
+          if (now === undefined) continue;
           more = now;
         } else if (this.endSeen) {
           this.endSeen = false;

@@ -18,6 +18,7 @@ import {
   lineLength,
   newline,
   readThrough,
+  sliceNow,
   slicing,
   takeThrough,
 } from './search.ts';
@@ -175,9 +176,15 @@ export class Reader implements NonblockingReader, ByteScanner, RuneScanner, Writ
       left -= step;
       return left === 0 || ended ? n - left : undefined;
     };
+    const failed = (error: unknown) => new ReadError(error, n - left);
     input.forgetLast();
-    if (attempt(false) !== undefined) return resolvedCount(n);
-    return input.wait(attempt, (error) => new ReadError(error, n - left));
+    try {
+      const now = input.now(attempt);
+      if (now !== undefined) return resolvedCount(now);
+    } catch (error) {
+      return Promise.reject(failed(error));
+    }
+    return input.wait(attempt, failed);
   }
 
   /** The next byte, `null` at the end. Rejects with the source's error; then no byte was consumed. */
@@ -244,11 +251,8 @@ export class Reader implements NonblockingReader, ByteScanner, RuneScanner, Writ
     const input = this.#in;
     const byte = delimiterByte(delimiter);
     input.checkFree();
-    const at = input.find(byte, input.start);
-    if (at >= 0) return input.take(at + 1);
-    if (input.nonblocking === null && input.end - input.start < input.size) return undefined;
     try {
-      return input.now(slicing(input, byte));
+      return sliceNow(input, byte);
     } catch (error) {
       throw failedTakingAll(input, error);
     }

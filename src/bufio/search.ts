@@ -49,6 +49,21 @@ export function takeThrough(input: Intake, delimiter: Delimiter, limit: number):
   return at + 1;
 }
 
+/** A view through `byte` by what is at hand; null at the end, undefined where it is not at hand and the stream goes on. */
+export function sliceNow(input: Intake, byte: number): Uint8Array | null | undefined {
+  for (let scanned = 0; ; ) {
+    const at = input.find(byte, input.start + scanned);
+    if (at >= 0) return input.take(at + 1);
+    scanned = input.end - input.start;
+    if (scanned === input.size) throw new BufferFullError(input.take(input.end).slice());
+    if (input.nonblocking === null) return undefined;
+    const more = input.tryFill();
+    if (more === undefined) return undefined;
+    if (!more) return scanned === 0 ? null : input.take(input.end);
+  }
+}
+
+/** The same with waiting, for `Intake.wait`. */
 export function slicing(input: Intake, byte: number): (ended: boolean) => Uint8Array | null | undefined {
   let scanned = 0;
   return (ended) => {

@@ -184,13 +184,7 @@ export class Writer implements Target, ByteWriter, StringWriter, ReaderFrom, Asy
       return Promise.reject(error);
     }
     if (this.#used === 0) return resolvedVoid;
-    return this.#exclusively(async () => {
-      try {
-        await this.#drain();
-      } catch (error) {
-        throw new WriteError(error, 0);
-      }
-    });
+    return this.#flush();
   }
 
   /**
@@ -210,6 +204,23 @@ export class Writer implements Target, ByteWriter, StringWriter, ReaderFrom, Asy
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.flush();
+  }
+
+  /** The common case: one function and one wait, where `#exclusively` and `#drain` would be five. */
+  async #flush(): Promise<void> {
+    this.#busy = true;
+    const used = this.#used;
+    try {
+      checkWriteCount(await this.#target.write(this.#content()), used);
+      this.#used = 0;
+    } catch (error) {
+      this.#failure = { error };
+      this.#keepUnsent(error);
+      throw new WriteError(error, 0);
+    } finally {
+      this.#busy = false;
+      this.#release();
+    }
   }
 
   #checkFree(): void {
@@ -263,18 +274,26 @@ export class Writer implements Target, ByteWriter, StringWriter, ReaderFrom, Asy
 
   /** Empties the buffer into the target; after an error the unsent rest is at its front. */
   async #drain(): Promise<void> {
-    const used = this.#used;
-    if (used === 0) return;
-    const buffer = this.#buffer;
+    if (this.#used === 0) return;
     try {
-      await this.#toTarget(used === buffer.length ? buffer : buffer.subarray(0, used));
+      await this.#toTarget(this.#content());
     } catch (error) {
-      const written = bytesWrittenOf(error, used);
-      buffer.copyWithin(0, written, used);
-      this.#used = used - written;
+      this.#keepUnsent(error);
       throw error;
     }
     this.#used = 0;
+  }
+
+  #content(): Uint8Array {
+    const buffer = this.#buffer;
+    return this.#used === buffer.length ? buffer : buffer.subarray(0, this.#used);
+  }
+
+  /** The target did not take everything: what is left goes to the front. */
+  #keepUnsent(error: unknown): void {
+    const written = bytesWrittenOf(error, this.#used);
+    this.#buffer.copyWithin(0, written, this.#used);
+    this.#used -= written;
   }
 
   #writeLarge(p: Uint8Array): Promise<number> {

@@ -88,6 +88,29 @@ describe('epoll: more than the shared memory takes', () => {
     for (const { b } of pairs) await b.close();
   });
 
+  test('bursts by turns: a chain grows where it is, another one lies behind it, and the first goes on', async () => {
+    const pairs: Pair<TCPConn>[] = [];
+    for (let i = 0; i < 3; i++) pairs.push(await makePair());
+    const received = pairs.map(({ b }) => readToEnd(b));
+    const bytes = pattern(20_000);
+    const written = pairs.map(() => 0);
+    for (let burst = 0; burst < 40; burst++) {
+      const which = (burst * 7) % 3;
+      for (let i = 0; i < 1 + (burst % 5); i++) {
+        const at = written[which]!;
+        const length = (burst * 37 + i * 211) % 700;
+        assert.ok(pairs[which]!.a.tryWrite(bytes.subarray(at, at + length)));
+        written[which] = at + length;
+      }
+    }
+    await Promise.all(pairs.map(({ a }) => a.close()));
+    for (const [i, got] of (await Promise.all(received)).entries()) {
+      assert.ok(written[i]! > 5000);
+      sameBytes(got, bytes.subarray(0, written[i]));
+    }
+    for (const { b } of pairs) await b.close();
+  });
+
   test('random traffic over many connections, with deadlines, aborts and closes', async () => {
     let state = 12345;
     const random = (below: number) => {

@@ -1,5 +1,5 @@
 // gopark in the goroutine style: one async function per connection, its own buffer, straight-line code.
-import { Scanner } from 'gopark/bufio';
+import { Reader, Writer } from 'gopark/bufio';
 import type { Conn } from 'gopark/net';
 import type { Arguments, Mode } from './arguments.ts';
 
@@ -20,15 +20,20 @@ async function echoEach(conn: Conn, { buffer, size }: Arguments): Promise<void> 
   }
 }
 
+/** As Go's: the answers to all lines that are at hand leave together, before the next wait. */
 async function echoLines(conn: Conn, { buffer }: Arguments): Promise<void> {
-  const scanner = new Scanner(conn);
-  const answer = new Uint8Array(buffer);
-  while (scanner.tryScan() ?? (await scanner.scan())) {
-    const line = scanner.bytes();
-    answer.set(line);
-    answer[line.length] = 10;
-    await conn.write(answer.subarray(0, line.length + 1));
+  const reader = new Reader(conn, buffer);
+  const writer = new Writer(conn, buffer);
+  for (;;) {
+    let line = reader.tryReadSlice('\n');
+    if (line === undefined) {
+      await writer.flush();
+      line = await reader.readSlice('\n');
+    }
+    if (line === null) break;
+    if (!writer.tryWrite(line)) await writer.write(line);
   }
+  await writer.flush();
 }
 
 const handlers: Record<Mode, (conn: Conn, arguments_: Arguments) => Promise<void>> = {

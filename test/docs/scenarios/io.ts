@@ -13,4 +13,21 @@ const handle = (line: Uint8Array) => console.log(line.length);
 `,
     stdout: '3\n3\n',
   },
+  'docs/io.md#answering': {
+    before: `import { Buffer, StringReader } from 'gopark/bytes';
+import { Reader, Writer } from 'gopark/bufio';
+const answers = new Buffer();
+const source = new StringReader('one\\ntwo\\nthr');
+const conn = {
+  read: (p: Uint8Array) => source.read(p),
+  async write(p: Uint8Array) {
+    console.log(p.length);
+    return answers.write(p);
+  },
+};
+`,
+    after: `console.log(JSON.stringify(answers.toString()));
+`,
+    stdout: '8\n3\n"one\\ntwo\\nthr"\n',
+  },
 };

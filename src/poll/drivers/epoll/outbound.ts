@@ -47,11 +47,18 @@ export abstract class Outbound extends Attempts {
     let capacity = length;
     if (words[base + S_OUT_HEAD]! >= 0) {
       const tail = memory.segments + words[base + S_OUT_TAIL]! * SEGMENT_SIZE;
-      const used = words[tail + G_LENGTH]!;
-      if (used + length <= words[tail + G_CAPACITY]!) {
-        this.slab.set(source, words[tail + G_OFFSET]! + used);
-        words[tail + G_LENGTH] = used + length;
+      const used = words[tail + G_LENGTH]! + length;
+      const begin = words[tail + G_OFFSET]!;
+      const isLast = begin + words[tail + G_CAPACITY]! === words[H_OUT_OFFSET]!;
+      if (used <= words[tail + G_CAPACITY]! || isLast) {
+        this.slab.set(source, begin + used - length);
+        words[tail + G_LENGTH] = used;
         words[base + S_OUT_LENGTH]! += length;
+        if (used > words[tail + G_CAPACITY]!) {
+          // Nobody wrote in between: it grows where it is, and the chain stays one piece.
+          words[tail + G_CAPACITY] = used;
+          words[H_OUT_OFFSET] = begin + used;
+        }
         return;
       }
       capacity = Math.max(length, SHARED_SEGMENT);
