@@ -1,7 +1,9 @@
 import { getSystemErrorMap } from 'node:util';
 
+/** Node makes it anew for whoever asks, all of it: some 20 microseconds. */
+const systemErrors = getSystemErrorMap();
 /** libuv's numbers: the system's own where it has errnos, others on Windows. */
-const numbers = new Map(Array.from(getSystemErrorMap(), ([number, [name]]) => [name, -number]));
+const numbers = new Map(Array.from(systemErrors, ([number, [name]]) => [name, -number]));
 
 /** The errors that gopark's own code decides on, as positive numbers of this platform. */
 export const EAGAIN: number = numbers.get('EAGAIN')!;
@@ -28,12 +30,12 @@ export const ESPIPE: number = numbers.get('ESPIPE')!;
 
 /** The symbolic name of a positive errno, as Node's own errors carry it in `code`. */
 export function errnoName(errno: number): string {
-  return getSystemErrorMap().get(-errno)?.[0] ?? `ERRNO_${errno}`;
+  return systemErrors.get(-errno)?.[0] ?? `ERRNO_${errno}`;
 }
 
 /** What the system says about a positive errno. */
 export function errnoMessage(errno: number): string {
-  return getSystemErrorMap().get(-errno)?.[1] ?? `system error ${errno}`;
+  return systemErrors.get(-errno)?.[1] ?? `system error ${errno}`;
 }
 
 /** Why an operation failed: a positive errno, or one of these. */
