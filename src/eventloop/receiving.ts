@@ -5,7 +5,7 @@ import type { LinkBuffer, LinkOwner } from '../linkbuffer/index.ts';
 import type { CallOptions } from '../net/conn.ts';
 import type { Op } from '../poll/driver.ts';
 import { OP_FETCH } from '../poll/driver.ts';
-import { EAGAIN, FAILED_DEADLINE } from '../poll/index.ts';
+import { completionError, EAGAIN, FAILED_DEADLINE } from '../poll/index.ts';
 import { nextTurn } from '../runtime/budget.ts';
 import { now } from '../runtime/clock.ts';
 import { abortReason } from '../runtime/failures.ts';
@@ -234,7 +234,7 @@ export abstract class Receiving extends ConnectionBase implements LinkOwner {
     this.flags |= ENDED;
     if (ended < 0) {
       this.flags |= BROKEN;
-      const error = this.error('read', -ended);
+      const error = completionError(this, 'read', -ended);
       this.some.ending = error;
       this.failed(error);
     }

@@ -16,14 +16,14 @@ import type { Addr } from './addr.ts';
 export interface OpDetails {
   op: string;
   net: string;
-  source?: Addr | null;
-  addr?: Addr | null;
-  errno?: number;
-  syscall?: string;
+  source?: Addr | null | undefined;
+  addr?: Addr | null | undefined;
+  errno?: number | undefined;
+  syscall?: string | undefined;
   cause?: unknown;
-  bytesWritten?: number;
-  bytesUnsent?: number;
-  datagramsSent?: number;
+  bytesWritten?: number | undefined;
+  bytesUnsent?: number | undefined;
+  datagramsSent?: number | undefined;
 }
 
 /**
@@ -281,9 +281,25 @@ const SYSCALLS: Readonly<Record<string, string>> = {
   set: 'setsockopt',
 };
 
+const NO_COUNTS: Counts = {};
+
 /** The error for what the poller reports. */
-export function operationError(failure: Failure, details: OpDetails, counts: Counts = {}): OpError {
-  const all = { ...details, ...counts };
+export function operationError(failure: Failure, details: OpDetails, counts: Counts = NO_COUNTS): OpError {
+  // Written out: a literal with three spreads takes V8 four times as long as the error itself.
+  const { op, net, source, addr, cause } = details;
+  const { bytesWritten, bytesUnsent, datagramsSent } = counts;
+  const all: OpDetails = {
+    op,
+    net,
+    source,
+    addr,
+    errno: undefined,
+    syscall: undefined,
+    bytesWritten,
+    bytesUnsent,
+    datagramsSent,
+  };
+  if (cause !== undefined) all.cause = cause;
   switch (failure) {
     case FAILED_CLOSED:
       return new ClosedError(all);
@@ -292,7 +308,7 @@ export function operationError(failure: Failure, details: OpDetails, counts: Cou
     case FAILED_UNSENT:
       return new OpError(
         'ERR_UNSENT',
-        `${counts.bytesUnsent} bytes could not be sent in time and were discarded`,
+        `${bytesUnsent} bytes could not be sent in time and were discarded`,
         all,
       );
     case FAILED_MOVED:
@@ -303,13 +319,9 @@ export function operationError(failure: Failure, details: OpDetails, counts: Cou
         'the buffer was transferred or resized while the call waited',
         all,
       );
-    default: {
-      const syscall = SYSCALLS[details.op];
-      return new OpError(errnoName(failure), errnoMessage(failure), {
-        ...all,
-        errno: -failure,
-        ...(syscall === undefined ? {} : { syscall }),
-      });
-    }
+    default:
+      all.errno = -failure;
+      all.syscall = SYSCALLS[op];
+      return new OpError(errnoName(failure), errnoMessage(failure), all);
   }
 }

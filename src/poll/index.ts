@@ -27,6 +27,7 @@ export type {
 } from './driver.ts';
 export { askFor, type DriverChoice, DriverError, type DriverName, driverChoice } from './drivers/choice.ts';
 export * from './errno.ts';
+export { completionError } from './fd/completion-error.ts';
 export { DatagramFD, type DatagramOwner } from './fd/datagram-fd.ts';
 export { FD } from './fd/fd.ts';
 export { type Moved, sharedClockOffset } from './fd/moved.ts';

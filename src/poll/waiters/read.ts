@@ -1,5 +1,6 @@
 import { OP_ACCEPT, OP_LISTEN, OP_READABLE, OP_RECV, type Op } from '../driver.ts';
 import { EAGAIN, FAILED_DETACHED, FAILED_NOT, type Failure } from '../errno.ts';
+import { completionError } from '../fd/completion-error.ts';
 import type { FD } from '../fd/fd.ts';
 import type { SlotTaker } from '../fd/owner.ts';
 import { DIRECT_SIZE } from '../limits.ts';
@@ -71,7 +72,7 @@ export class ReadWaiter extends Waiter {
   private settle(fd: FD, result: number): void {
     if (result > 0) this.resolve(result);
     else if (result === 0) this.resolve(null);
-    else this.fail(fd, -result);
+    else this.reject(completionError(fd.owner, 'read', -result));
   }
 }
 
