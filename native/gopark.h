@@ -124,6 +124,10 @@ void leases_end(driver_t *driver);
 extern const napi_property_descriptor lease_functions[];
 extern const size_t lease_function_count;
 
+/* alarm.c: exact instants. */
+extern const napi_property_descriptor alarm_functions[];
+extern const size_t alarm_function_count;
+
 /* uring.c: the kernel's completion rings. */
 extern const napi_property_descriptor uring_functions[];
 extern const size_t uring_function_count;

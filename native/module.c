@@ -224,6 +224,7 @@ NAPI_MODULE_INIT()
 	napi_define_properties(env, exports, unix_function_count, unix_functions);
 	napi_define_properties(env, exports, tcp_function_count, tcp_functions);
 	napi_define_properties(env, exports, lease_function_count, lease_functions);
+	napi_define_properties(env, exports, alarm_function_count, alarm_functions);
 	napi_define_properties(env, exports, uring_function_count, uring_functions);
 	napi_create_int32(env, LAYOUT_VERSION, &version);
 	napi_set_named_property(env, exports, "layoutVersion", version);

@@ -21,13 +21,18 @@ const workloads: Record<string, Workload & { readonly servers: readonly string[]
     rate: 0,
     servers: echo,
   },
-  open: {
-    ...hundred,
-    title: 'open loop, 20,000 a second, 64 B x 100 connections',
-    depth: 1000,
-    rate: 20_000,
-    servers: echo,
-  },
+  ...Object.fromEntries(
+    [1000, 10_000, 20_000].map((rate) => [
+      rate === 20_000 ? 'open' : `open-${rate}`,
+      {
+        ...hundred,
+        title: `open loop, ${rate.toLocaleString('en')} a second, 64 B x 100 connections`,
+        depth: 1000,
+        rate,
+        servers: echo,
+      },
+    ]),
+  ),
   'known-closed': {
     connections: 20,
     size: 64,

@@ -1,3 +1,4 @@
+import type { Alarm } from './alarm.ts';
 import type { DatagramDriver } from './datagram-driver.ts';
 import type { LeaseDriver } from './lease.ts';
 import type { Splice, SpliceOutcome } from './splice.ts';
@@ -186,6 +187,14 @@ export interface Driver {
    */
   borrowPipe?(descriptor: number): number;
 
+  /**
+   * With the capability 'alarm': calls `onDue` when its instant has come, microseconds later and never before, again and
+   * again until it sets another one. Events of the network have their turn between two calls. The event loop does not
+   * sleep during the last `close` milliseconds, which keeps a core busy: a thread that sleeps takes its time to wake up, above
+   * all on a virtual machine. Alone it keeps nothing alive. Or a negated errno.
+   */
+  alarm?(onDue: () => void, close: number): Alarm | number;
+
   hold(): void;
   release(): void;
 }
@@ -286,7 +295,9 @@ export type Capability =
   /** There is `tcpInfo`. */
   | 'tcpInfo'
   /** There is `leases`. */
-  | 'leases';
+  | 'leases'
+  /** Instants are met to the microsecond: there is `alarm`. */
+  | 'alarm';
 
 export type SocketOption =
   | 'noDelay'

@@ -54,7 +54,7 @@ export async function duel(
     contender('B', { ...options, plan: { ...plan, endpoint: against!.endpoint }, pid: against!.pid }),
   ];
   try {
-    for (const { harness: own } of both) await opened(own.load, stop);
+    for (const { harness: own } of both) await opened(own, plan, stop);
     const run = async (
       { name, options: own, harness: load }: Contender,
       duration: number,

@@ -1,13 +1,13 @@
 import { IOError } from '../../io/index.ts';
 import type { StreamConn } from '../../net/index.ts';
+import { FAILED_CLOSED } from '../../poll/index.ts';
 import { now } from '../../runtime/clock.ts';
 import { Instants } from './instants.ts';
+import { Line, type LineOwner } from './line.ts';
 import type { ReplyReader } from './replies/index.ts';
 
 /** From here on the kernel reads a message from where it lies; below, it is copied and leaves with others. */
 const DIRECT = 16 * 1024;
-const SMALLEST_INBOX = 4096;
-export const LARGEST_INBOX = 64 * 1024;
 
 /** What all clients of a load have in common. */
 export interface Crew {
@@ -29,9 +29,11 @@ export interface Crew {
 }
 
 /** One connection of a load. When it ends another one takes its place, and the messages that wait for it. */
-export class Client {
+export class Client implements LineOwner {
   readonly #crew: Crew;
-  #conn: StreamConn | null = null;
+  #line: Line | null = null;
+  /** Settles `converse`. */
+  #over: (why: unknown) => void = () => {};
   #replies: ReplyReader;
   /** From when each message counts: those under way, then those that wait. */
   readonly #since = new Instants();
@@ -53,7 +55,7 @@ export class Client {
   }
 
   get connected(): boolean {
-    return this.#conn !== null;
+    return this.#line !== null;
   }
 
   /** Messages that are not dealt with. */
@@ -63,58 +65,56 @@ export class Client {
 
   /** Why this connection is overdue at `at`, when it was to be heard of since `before`; null: it is not. */
   overdue(before: number): IOError | null {
-    if (this.#conn === null || this.#underWay === 0 || this.#heardAt >= before) return null;
+    if (this.#line === null || this.#underWay === 0 || this.#heardAt >= before) return null;
     const heard = this.#heardBytes > 0 ? `${this.#heardBytes} bytes, but no whole answer` : 'nothing';
     return new IOError('ERR_NO_ANSWER', `${heard} came while an answer was due (--timeout, --reply)`);
   }
 
   /** Exchanges messages until the peer ends the stream; rejects when it breaks, or when `cut` is called. */
   async converse(conn: StreamConn): Promise<void> {
-    this.#conn = conn;
     this.#failure = null;
     this.#heardBytes = 0;
     this.#replies = this.#crew.newReplies();
+    const over = new Promise<unknown>((resolve) => {
+      this.#over = resolve;
+    });
+    const line = new Line(conn, this);
+    this.#line = line;
     this.#fill(now());
-    try {
-      // A buffer for each: parked reads are received together, in one go for all connections.
-      let inbox = new Uint8Array(SMALLEST_INBOX);
-      // Mostly as long as the one before: garbage that is not made stops no measurement.
-      let received = inbox;
-      for (let n = await conn.read(inbox); n !== null; n = await conn.read(inbox)) {
-        if (received.length !== n) received = inbox.subarray(0, n);
-        this.#receive(received);
-        if (n === inbox.length && n < LARGEST_INBOX) received = inbox = new Uint8Array(2 * n);
-      }
-    } catch (error) {
-      throw this.#failure ?? error;
-    } finally {
-      this.#conn = null;
-      conn.closeNow();
-      for (; this.#underWay > 0; this.#underWay--) this.#crew.lost(this.#since.shift());
-      this.#unsent = 0;
-    }
+    const why = await over;
+    this.#line = null;
+    line.close();
+    for (; this.#underWay > 0; this.#underWay--) this.#crew.lost(this.#since.shift());
+    this.#unsent = 0;
+    if (why !== null) throw why;
   }
 
   /** Ends the connection: `converse` rejects with `why`. */
   cut(why: unknown): void {
+    if (this.#line === null) return;
     this.#failure ??= why;
-    this.#conn?.closeNow();
+    this.#line.close();
+    this.#over(this.#failure);
+  }
+
+  ended(why: unknown): void {
+    this.#over(this.#failure ?? why);
   }
 
   /** Closed loop: brings what is under way to the depth, as far as that is allowed. */
   fill(): void {
-    if (this.#conn !== null) this.#fill(now());
+    if (this.#line !== null) this.#fill(now());
   }
 
   /** Open loop: a message that counts from `due`. It leaves as soon as there is a connection with room. */
   add(due: number): void {
     this.#since.push(due);
-    if (this.#conn !== null && this.#underWay < this.#crew.depth) this.#push(1, now());
+    if (this.#line !== null && this.#underWay < this.#crew.depth) this.#push(1, now());
   }
 
   /** Gives up every message that is not dealt with, and the connection if its answers may still come. */
   abandon(): void {
-    if (this.#underWay > 0) this.#conn?.closeNow();
+    if (this.#underWay > 0 && this.#line !== null) this.cut(this.#line.error('read', FAILED_CLOSED));
     this.#underWay = 0;
     this.#unsent = 0;
     while (this.#since.length > 0) this.#crew.lost(this.#since.shift());
@@ -127,11 +127,11 @@ export class Client {
     if (count > 0) this.#push(count, at);
   }
 
-  #receive(p: Uint8Array): void {
+  received(p: Uint8Array, from: number, to: number): void {
     const { refusals } = this.#replies;
-    const replies = this.#replies.take(p);
-    this.#crew.received(p.length, this.#replies.refusals - refusals);
-    this.#heardBytes += p.length;
+    const replies = this.#replies.take(p, from, to);
+    this.#crew.received(to - from, this.#replies.refusals - refusals);
+    this.#heardBytes += to - from;
     if (replies === 0) return;
     if (replies > this.#underWay) {
       throw new IOError(
@@ -157,31 +157,31 @@ export class Client {
     this.#crew.sent(bytes);
     if (!this.#sending && bytes < DIRECT && count <= batch) {
       try {
-        if (this.#conn!.tryWrite(this.#crew.messages(count))) return;
+        if (this.#line!.tryWrite(this.#crew.messages(count))) return;
       } catch (error) {
         this.cut(error);
         return;
       }
     }
     this.#unsent += count;
-    if (!this.#sending) void this.#drain(this.#conn!);
+    if (!this.#sending) void this.#drain(this.#line!);
   }
 
-  async #drain(conn: StreamConn): Promise<void> {
+  async #drain(line: Line): Promise<void> {
     const { batch } = this.#crew;
     this.#sending = true;
     try {
-      while (this.#unsent > 0 && this.#conn === conn) {
+      while (this.#unsent > 0 && this.#line === line) {
         const count = Math.min(batch, this.#unsent);
         this.#unsent -= count;
-        await conn.write(this.#crew.messages(count));
+        await line.write(this.#crew.messages(count));
       }
     } catch (error) {
-      if (this.#conn === conn) this.cut(error);
+      if (this.#line === line) this.cut(error);
     } finally {
       this.#sending = false;
       // Another connection has taken its place meanwhile, and was not served.
-      if (this.#unsent > 0 && this.#conn !== null && this.#conn !== conn) void this.#drain(this.#conn);
+      if (this.#unsent > 0 && this.#line !== null && this.#line !== line) void this.#drain(this.#line);
     }
   }
 }

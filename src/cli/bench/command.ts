@@ -56,7 +56,7 @@ async function single(options: BenchOptions, stop: AbortSignal, screen: Screen):
   const { plan } = options;
   const own = harness(plan, options.processes);
   try {
-    await opened(own.load, stop);
+    await opened(own, plan, stop);
     const { errors, connected } = own.load.counts();
     for (const line of errorLines(errors)) console.error(`gopark bench: ${line}`);
     if (connected < plan.connections)

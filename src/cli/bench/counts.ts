@@ -1,3 +1,5 @@
+import { addLateness, newLateness } from './lateness.ts';
+
 /** What went wrong, by code: how often, and what the first one said. */
 export type Errors = Record<string, { count: number; first: string }>;
 
@@ -18,6 +20,8 @@ export interface Counts {
   lateness: number;
   mostLate: number;
   late: number;
+  /** How many were late by how much: see lateness.ts. */
+  readonly lateBy: Uint32Array;
   /** CPU time of the load itself, in milliseconds. */
   cpu: number;
   errors: Errors;
@@ -35,6 +39,7 @@ export function noCounts(): Counts {
     lateness: 0,
     mostLate: 0,
     late: 0,
+    lateBy: newLateness(),
     cpu: 0,
     errors: {},
   };
@@ -46,7 +51,8 @@ export function addCounts(all: readonly Counts[]): Counts {
   for (const counts of all) {
     for (const key of Object.keys(sum) as (keyof Counts)[]) {
       if (key === 'errors') continue;
-      if (key === 'mostLate') sum.mostLate = Math.max(sum.mostLate, counts.mostLate);
+      if (key === 'lateBy') addLateness(sum.lateBy, counts.lateBy);
+      else if (key === 'mostLate') sum.mostLate = Math.max(sum.mostLate, counts.mostLate);
       else sum[key] += counts[key];
     }
     for (const [code, { count, first }] of Object.entries(counts.errors)) {

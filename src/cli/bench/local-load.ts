@@ -4,10 +4,13 @@ import { now } from '../../runtime/clock.ts';
 import { go, sleep } from '../../runtime/index.ts';
 import { Semaphore } from '../../sync/index.ts';
 import { dialEndpoint } from '../proxy/address.ts';
-import { Client, type Crew, LARGEST_INBOX } from './client.ts';
+import { Client, type Crew } from './client.ts';
 import { type Counts, noCounts } from './counts.ts';
+import { stopCompiling } from './engine.ts';
+import { recordLateness } from './lateness.ts';
+import { LARGEST_RECEIVE } from './line.ts';
 import type { Load, Plan, Recorder } from './load.ts';
-import { Pacer } from './pacer.ts';
+import { alarmFor, Pacer } from './pacer.ts';
 import { repeated } from './payload.ts';
 import { type ReplyReader, replyReaders } from './replies/index.ts';
 
@@ -56,10 +59,11 @@ export class LocalLoad implements Load, Crew {
     this.depth = plan.depth;
     this.size = plan.payload.length;
     this.batch = Math.max(1, Math.floor(BATCH / this.size));
-    this.#stream = repeated(plan.payload, Math.max(BATCH, LARGEST_INBOX));
+    this.#stream = repeated(plan.payload, Math.max(BATCH, LARGEST_RECEIVE));
     this.newReplies = replyReaders(plan.reply, this.size, this.#stream);
     this.#clients = Array.from({ length: plan.connections }, () => new Client(this));
-    this.#pacer = plan.rate === null ? null : new Pacer(plan.rate, plan.poisson, (due) => this.#due(due));
+    this.#pacer =
+      plan.rate === null ? null : new Pacer(plan.rate, plan.poisson, (due) => this.#due(due), alarmFor);
   }
 
   // Connections
@@ -157,11 +161,12 @@ export class LocalLoad implements Load, Crew {
     else for (const client of this.#clients) client.fill();
   }
 
-  rehearse(): void {
-    this.measure();
+  measure(): void {
+    if (this.#pacer !== null) stopCompiling();
+    this.rehearse();
   }
 
-  measure(): void {
+  rehearse(): void {
     const { connected } = this.#counts;
     this.#counts = { ...noCounts(), connected };
     this.#cpu = process.cpuUsage();
@@ -188,7 +193,7 @@ export class LocalLoad implements Load, Crew {
   }
 
   async close(): Promise<void> {
-    this.#pacer?.stop(Number.NEGATIVE_INFINITY);
+    this.#pacer?.close();
     if (this.#sweep !== null) clearInterval(this.#sweep);
     this.#closing.abort(new IOError('ERR_LOAD_CLOSED', 'the load was ended while it connected'));
     for (const client of this.#clients) client.cut(this.#closing.signal.reason);
@@ -203,6 +208,7 @@ export class LocalLoad implements Load, Crew {
       counts.lateness += late;
       if (late > counts.mostLate) counts.mostLate = late;
       if (late > 1) counts.late++;
+      recordLateness(counts.lateBy, late);
     }
     this.#clients[this.#turn]!.add(due);
     this.#turn = (this.#turn + 1) % this.#clients.length;

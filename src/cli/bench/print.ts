@@ -8,6 +8,8 @@ const WIDTH = 11;
 const SHOWN = ['50', '90', '99', '99.9', '99.99'];
 /** Of the time of all cores that the load may use: beyond that it waits for itself. */
 const BUSY = 0.9;
+/** Of a latency: more of it may not be the load's own. */
+const OWN = 0.25;
 
 const cells = (all: readonly string[]) => all.map((cell) => cell.padStart(WIDTH)).join('');
 const microseconds = (us: number) => formatTime(us * 1e3);
@@ -33,7 +35,7 @@ export function errorLines(errors: Errors): string[] {
 }
 
 /** What makes the figures doubtful. */
-export function doubts({ load, rate, generator, seconds, answered }: Result): string[] {
+export function doubts({ load, rate, generator, seconds, answered, latency }: Result): string[] {
   const found: string[] = [];
   const { cores, lateness } = generator;
   if (load.rate === null) {
@@ -45,9 +47,10 @@ export function doubts({ load, rate, generator, seconds, answered }: Result): st
   } else if (answered > 0 && rate < 0.99 * load.rate && seconds > 0.5) {
     found.push(`only ${((100 * rate) / load.rate).toFixed(1)} % of the rate was answered in time`);
   }
-  if (lateness !== null && lateness.late > 0.01) {
+  const p99 = latency?.percentiles['99'] ?? 0;
+  if (lateness !== null && lateness.p99 > OWN * p99) {
     found.push(
-      `${(100 * lateness.late).toFixed(1)} % of the messages left more than 1 ms late: the load had no core to itself, and part of the latency is its own`,
+      `the load itself was late: p99 ${microseconds(lateness.p99)}, which is part of the p99 of ${microseconds(p99)} (it needs a core to itself)`,
     );
   }
   return found;
@@ -73,7 +76,7 @@ export function printed(result: Result): string {
     `${(100 * generator.cores).toFixed(0)} % of a core${load.processes > 1 ? ` in ${load.processes} processes` : ''}${
       late === null
         ? ''
-        : `; messages left ${microseconds(late.mean)} late on average, ${microseconds(late.max)} at most`
+        : `; messages left ${microseconds(late.mean)} late on average, p99 ${microseconds(late.p99)}, max ${microseconds(late.max)}`
     }`,
   ]);
   if (result.refusals > 0)

@@ -1,5 +1,6 @@
 import type { RecordableHistogram } from 'node:perf_hooks';
 import type { Counts, Errors } from './counts.ts';
+import { latenessOf } from './lateness.ts';
 
 /** The latencies of a window, in microseconds. */
 export interface Latency {
@@ -55,7 +56,12 @@ export interface Result {
     /** CPU time of the load, as a share of one core. */
     readonly cores: number;
     /** Open loop: how late messages left, in microseconds, and which share by more than 1 ms. */
-    readonly lateness: { readonly mean: number; readonly max: number; readonly late: number } | null;
+    readonly lateness: {
+      readonly mean: number;
+      readonly p99: number;
+      readonly max: number;
+      readonly late: number;
+    } | null;
   };
   /** Microseconds of the server's CPU time per answer; null: its process was not named. */
   readonly serverCPU: number | null;
@@ -81,7 +87,19 @@ export function latencyOf(histogram: RecordableHistogram): Latency | null {
   };
 }
 
-export function lateness({ sent, lateness, mostLate, late }: Counts): Result['generator']['lateness'] {
+export function lateness({
+  sent,
+  lateness,
+  mostLate,
+  late,
+  lateBy,
+}: Counts): Result['generator']['lateness'] {
   if (sent === 0) return null;
-  return { mean: (lateness / sent) * 1e3, max: mostLate * 1e3, late: late / sent };
+  return {
+    mean: (lateness / sent) * 1e3,
+    // A bucket may say more than the most there was.
+    p99: Math.min(latenessOf(lateBy, 0.99), mostLate * 1e3),
+    max: mostLate * 1e3,
+    late: late / sent,
+  };
 }

@@ -8,6 +8,7 @@ import type { Counts } from './counts.ts';
 import type { Load, Plan } from './load.ts';
 import { LocalLoad } from './local-load.ts';
 import type { BenchOptions } from './options.ts';
+import { practise } from './practice.ts';
 import { ManyLoads } from './processes.ts';
 import { latencyOf, lateness, type Result, type Second, secondOf } from './result.ts';
 import { cpuOf } from './server-cpu.ts';
@@ -25,9 +26,12 @@ export function harness(plan: Plan, processes: number): Harness {
   return { load, tally };
 }
 
-/** Makes the connections. Rejects when that is interrupted: then the load is to be closed. */
-export async function opened(load: Load, stop: AbortSignal): Promise<void> {
-  const opening = load.open().then(() => true);
+/** Makes the connections, and practises. Rejects when that is interrupted: then the load is to be closed. */
+export async function opened({ load, tally }: Harness, plan: Plan, stop: AbortSignal): Promise<void> {
+  const opening = load
+    .open()
+    .then(() => (load instanceof LocalLoad ? practise(plan, tally) : undefined))
+    .then(() => true);
   const interrupted = new Promise<boolean>((resolve) => {
     const end = () => resolve(false);
     if (stop.aborted) end();

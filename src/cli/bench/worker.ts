@@ -5,6 +5,7 @@ import { collectRarely } from '../lib/heap.ts';
 import type { Recorder } from './load.ts';
 import { LocalLoad } from './local-load.ts';
 import type { News, Order } from './orders.ts';
+import { practise } from './practice.ts';
 
 /** How often the main process is told what goes on, in milliseconds. */
 const INTERVAL = 100;
@@ -47,6 +48,7 @@ async function carryOut(order: Order): Promise<void> {
     case 'open':
       load = new LocalLoad(order.plan, relay);
       await load.open();
+      await practise(order.plan, relay);
       setInterval(report, INTERVAL);
       tell({ news: 'done', counts: load.counts() });
       break;

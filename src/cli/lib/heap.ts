@@ -36,6 +36,8 @@ export function collectRarely(): void {
   // Helpers would want the core that this thread runs on, or another one that the server needs.
   setFlagsFromString('--no-parallel-scavenge');
   setFlagsFromString('--no-concurrent-marking');
+  // What lives for long is next to nothing, and collecting it takes 5 ms and more.
+  setFlagsFromString('--no-memory-reducer');
   const crowd: object[][] = [];
   while (youngGeneration() < YOUNG && crowd.length < MOST) {
     crowd.push(Array.from({ length: SOME }, (_, i) => ({ i, survives: true })));

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { Instants } from '#dist/cli/bench/instants.js';
+import { addLateness, latenessOf, newLateness, recordLateness } from '#dist/cli/bench/lateness.js';
 import { parseEscapes, payloadOf, repeated } from '#dist/cli/bench/payload.js';
 import { share } from '#dist/cli/bench/processes.js';
 import { formatTime, parseAmount, parseTime } from '#dist/cli/bench/quantities.js';
@@ -37,6 +38,29 @@ describe('bench: its parts', () => {
         });
       }),
     );
+  });
+
+  test('lateness: shares of what was recorded, together too', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.double({ min: 0, max: 1e6, noNaN: true }), { minLength: 1, maxLength: 200 }),
+        fc.double({ min: 0.01, max: 1, noNaN: true }),
+        (times, share) => {
+          const [all, some] = [newLateness(), newLateness()];
+          for (const [i, ms] of times.entries()) recordLateness(i % 2 === 0 ? all : some, ms);
+          addLateness(all, some);
+          const sorted = times.toSorted((a, b) => a - b);
+          const exact = sorted[Math.max(0, Math.ceil(share * times.length) - 1)]! * 1000;
+          const found = latenessOf(all, share);
+          // A bucket is named by its end.
+          assert.ok(
+            found >= exact * 0.999 && found <= Math.max(1, exact) * 2 ** (1 / 8) * 1.001,
+            `${found} for ${exact}`,
+          );
+        },
+      ),
+    );
+    assert.equal(latenessOf(newLateness(), 0.99), 0);
   });
 
   test('amounts and times', () => {

@@ -15,7 +15,7 @@ function feed(replies: ReplyReader, text: string, cuts: readonly number[]): numb
   let found = 0;
   for (let at = 0, i = 0; at < bytes.length; i++) {
     const piece = cuts.length === 0 ? bytes.length : cuts[i % cuts.length]!;
-    found += replies.take(bytes.subarray(at, at + piece));
+    found += replies.take(bytes, at, Math.min(at + piece, bytes.length));
     at += piece;
   }
   return found;

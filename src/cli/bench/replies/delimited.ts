@@ -14,11 +14,11 @@ export class DelimitedReplies implements ReplyReader {
     this.#fallback = fallbackOf(delimiter);
   }
 
-  take(p: Uint8Array): number {
+  take(p: Uint8Array, from: number, to: number): number {
     const delimiter = this.#delimiter;
     let matched = this.#matched;
     let replies = 0;
-    for (let i = 0; i < p.length; i++) {
+    for (let i = from; i < to; i++) {
       const byte = p[i]!;
       while (matched > 0 && delimiter[matched] !== byte) matched = this.#fallback[matched - 1]!;
       if (delimiter[matched] === byte && ++matched === delimiter.length) {

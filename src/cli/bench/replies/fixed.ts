@@ -10,8 +10,8 @@ export class FixedReplies implements ReplyReader {
     this.#length = length;
   }
 
-  take(p: Uint8Array): number {
-    const total = this.#received + p.length;
+  take(_p: Uint8Array, from: number, to: number): number {
+    const total = this.#received + to - from;
     this.#received = total % this.#length;
     return (total - this.#received) / this.#length;
   }
@@ -30,11 +30,12 @@ export class EchoReplies implements ReplyReader {
     this.#stream = Buffer.from(stream.buffer, stream.byteOffset, stream.byteLength);
   }
 
-  take(p: Uint8Array): number {
+  take(p: Uint8Array, from: number, to: number): number {
     const at = this.#at;
-    if (this.#stream.compare(p, 0, p.length, at, at + p.length) !== 0) throw this.#difference(p);
-    this.#at = (at + p.length) % this.#length;
-    return (at + p.length - this.#at) / this.#length;
+    const end = at + to - from;
+    if (this.#stream.compare(p, from, to, at, end) !== 0) throw this.#difference(p.subarray(from, to));
+    this.#at = end % this.#length;
+    return (end - this.#at) / this.#length;
   }
 
   #difference(p: Uint8Array): BadReplyError {

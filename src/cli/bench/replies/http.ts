@@ -11,17 +11,17 @@ export class HTTPReplies implements ReplyReader {
   /** Bytes of the body that are still to come. */
   #body = 0;
 
-  take(p: Uint8Array): number {
+  take(p: Uint8Array, from: number, to: number): number {
     let replies = 0;
-    for (let at = 0; at < p.length; ) {
+    for (let at = from; at < to; ) {
       if (this.#body > 0) {
-        const some = Math.min(this.#body, p.length - at);
+        const some = Math.min(this.#body, to - at);
         this.#body -= some;
         at += some;
         if (this.#body === 0) replies++;
         continue;
       }
-      const found = this.#lines.next(p, at);
+      const found = this.#lines.next(p, at, to);
       if (found === null) break;
       at = found.end;
       if (this.#status === 0) this.#begin(found.line);

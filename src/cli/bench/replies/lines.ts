@@ -7,10 +7,12 @@ const LONGEST = 64 * 1024;
 export class Lines {
   #carry: Uint8Array | null = null;
 
-  /** The line that begins at `at`, and where what follows it begins; null: it is not whole, and kept. */
-  next(p: Uint8Array, at: number): { line: string; end: number } | null {
-    const newline = p.indexOf(NEWLINE, at);
-    const piece = p.subarray(at, newline < 0 ? p.length : newline);
+  /** The line of `p[0, to)` that begins at `at`, and where what follows it begins; null: it is not whole, and kept. */
+  next(p: Uint8Array, at: number, to: number): { line: string; end: number } | null {
+    const rest = p.subarray(at, to);
+    const length = rest.indexOf(NEWLINE);
+    const newline = length < 0 ? -1 : at + length;
+    const piece = length < 0 ? rest : rest.subarray(0, length);
     const carry = this.#carry;
     if ((carry?.length ?? 0) + piece.length > LONGEST) {
       throw new BadReplyError(`a line of an answer is longer than ${LONGEST} bytes`);

@@ -13,16 +13,16 @@ export class RESPReplies implements ReplyReader {
   /** Bytes of a string, with its line end, that are still to come. */
   #skip = 0;
 
-  take(p: Uint8Array): number {
+  take(p: Uint8Array, from: number, to: number): number {
     let replies = 0;
-    for (let at = 0; at < p.length; ) {
+    for (let at = from; at < to; ) {
       if (this.#skip > 0) {
-        const some = Math.min(this.#skip, p.length - at);
+        const some = Math.min(this.#skip, to - at);
         this.#skip -= some;
         at += some;
         if (this.#skip > 0) break;
       } else {
-        const found = this.#lines.next(p, at);
+        const found = this.#lines.next(p, at, to);
         if (found === null) break;
         at = found.end;
         this.#value(found.line);

@@ -31,4 +31,5 @@ export const CAPABILITIES: readonly Capability[] = [
   'multipath',
   'tcpInfo',
   'leases',
+  'alarm',
 ];

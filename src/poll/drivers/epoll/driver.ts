@@ -1,4 +1,5 @@
 import { lendTurns } from '../../../runtime/turns.ts';
+import type { Alarm } from '../../alarm.ts';
 import {
   type Capability,
   type CompletionReceiver,
@@ -13,6 +14,7 @@ import {
   OP_STREAM,
   type Op,
 } from '../../driver.ts';
+import { NativeAlarm } from './alarm.ts';
 import { CAPABILITIES } from './capabilities.ts';
 import { EpollDatagrams } from './datagrams.ts';
 import {
@@ -96,6 +98,10 @@ export class EpollDriver extends Operations implements Driver {
       attempt: (slot, action) => this.attempt(slot, action),
     });
     return this.#datagrams;
+  }
+
+  alarm(onDue: () => void, close: number): Alarm | number {
+    return NativeAlarm.open(this.native, onDue, close);
   }
 
   /** A connect is under way: an event will tell how it ends. */

@@ -74,6 +74,13 @@ export interface Native {
   adopt(table: Int32Array, row: number, state: number, packets: boolean): number;
   expire(row: number, state: number): number;
 
+  // Exact instants: native/alarm.c
+
+  /** Calls `onDue` when `due[0]` has come, milliseconds of `alarmClock`; or a negated errno. See `Driver.alarm`. */
+  alarmOpen(due: Float64Array, close: number, onDue: () => void): unknown;
+  alarmClose(alarm: unknown): void;
+  alarmClock(): number;
+
   // io_uring: native/uring.c
 
   /** `params` are filled in. `onBatch` is called while there are completions. */
