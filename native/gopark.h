@@ -52,6 +52,7 @@ typedef struct driver {
 	int32_t slots_used; /* slots ever handed out: the rest of the table was never touched */
 	int32_t *retry;     /* a ring of slots whose bytes no event will tell of: no room in the slab, or more left */
 	int32_t retries, first_retry;
+	struct uring *ring; /* by which chains are sent, or NULL */
 	struct datagrams *datagrams; /* once there is a datagram socket */
 	struct pipes *pipes;         /* once something was spliced */
 	struct lease *leases; /* what this thread gave away, once it did */
@@ -132,7 +133,14 @@ extern const size_t alarm_function_count;
 extern const napi_property_descriptor uring_functions[];
 extern const size_t uring_function_count;
 
+/* uring-send.c: the sends of a batch as submissions. */
+int32_t ring_flush(driver_t *driver, int32_t to);
+void ring_detach(driver_t *driver);
+extern const napi_property_descriptor uring_send_functions[];
+extern const size_t uring_send_function_count;
+
 /* poller.c: the tight loops. */
+void complete(driver_t *driver, int32_t kind, slot_t *slot, int32_t result, int32_t offset);
 bool flush_chains(napi_env env);
 bool call_javascript(napi_env env, napi_async_context context, napi_ref function);
 void collect(driver_t *driver, poller_set_t *set);

@@ -39,6 +39,9 @@ enum {
 	H_SPLICE_LEFT_FROM,  /* and what of the slab was received and not sent. */
 	H_SPLICE_LEFT_TO,
 	H_SPLICE_PIPED,      /* whether it needed a pipe */
+	H_RING_CALLS,        /* by a ring: how often chains were sent, */
+	H_RING_SENDS,        /* of how many slots, */
+	H_RING_SHORT,        /* and how many of these did not go whole */
 	H_SIZE = 32
 };
 

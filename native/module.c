@@ -45,6 +45,7 @@ static void on_environment_end(napi_async_cleanup_hook_handle hook, void *data)
 	(void)hook;
 	driver_t *driver = data;
 	driver->closing = true;
+	ring_detach(driver);
 	flush(driver);
 	for (int32_t i = 0; i < driver->slots_used; i++)
 		slot_close(driver, &driver->slots[i]);
@@ -226,6 +227,7 @@ NAPI_MODULE_INIT()
 	napi_define_properties(env, exports, lease_function_count, lease_functions);
 	napi_define_properties(env, exports, alarm_function_count, alarm_functions);
 	napi_define_properties(env, exports, uring_function_count, uring_functions);
+	napi_define_properties(env, exports, uring_send_function_count, uring_send_functions);
 	napi_create_int32(env, LAYOUT_VERSION, &version);
 	napi_set_named_property(env, exports, "layoutVersion", version);
 	return exports;

@@ -25,7 +25,7 @@ static int64_t monotonic_ns(void)
 	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-static void complete(driver_t *driver, int32_t kind, slot_t *slot, int32_t result, int32_t offset)
+void complete(driver_t *driver, int32_t kind, slot_t *slot, int32_t result, int32_t offset)
 {
 	completion_t *completion = &driver->completions[driver->header[H_COMPLETED]++];
 	completion->kind = kind;
@@ -252,6 +252,8 @@ void flush(driver_t *driver)
 	int32_t count = header[H_DIRTY];
 	int32_t done = 0;
 	header[H_COMPLETED] = 0;
+	if (driver->ring != NULL)
+		done = ring_flush(driver, count);
 	for (; done < count && header[H_COMPLETED] < header[H_COMPLETIONS]; done++) {
 		slot_t *slot = &driver->slots[driver->dirty[done]];
 		slot->flags &= ~F_DIRTY;

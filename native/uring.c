@@ -22,26 +22,6 @@ enum {
 	WORTH_ANOTHER_ROUND = 8, /* after fewer completions it is libuv's turn to look, which it does anyway */
 };
 
-typedef struct {
-	napi_env env;
-	napi_async_cleanup_hook_handle cleanup;
-	napi_async_context async_context;
-	napi_ref on_batch;
-	int fd;
-	int wake; /* an eventfd: the ring's own descriptor does not wake epoll while completions wait for the kernel's work */
-	void *rings, *sqes;
-	size_t rings_size, sqes_size;
-	uint32_t *sq_head, *sq_tail, *sq_flags, *cq_head, *cq_tail, *cq_flags;
-	uv_loop_t *loop;
-	uv_poll_t *poll;
-	uv_prepare_t *prepare;
-	uv_idle_t *idle;
-	enum { READ_WAKES, EDGES, EDGES_REFUSED } waking;
-	int in_vain; /* wake-ups in a row that had nothing to tell */
-	int users; /* handles that are not closed yet, and what JavaScript has of it */
-	bool idling, closed, ending;
-} uring_t;
-
 static void release(uring_t *ring)
 {
 	if (--ring->users > 0)
@@ -51,6 +31,7 @@ static void release(uring_t *ring)
 	free(ring->poll);
 	free(ring->prepare);
 	free(ring->idle);
+	free(ring->batch);
 	free(ring);
 }
 
@@ -70,34 +51,24 @@ static void on_handle_closed(uv_handle_t *handle)
 	release(ring);
 }
 
-static uint32_t to_submit(uring_t *ring)
-{
-	return __atomic_load_n(ring->sq_tail, __ATOMIC_ACQUIRE) - __atomic_load_n(ring->sq_head, __ATOMIC_ACQUIRE);
-}
-
-static uint32_t completions(uring_t *ring)
-{
-	return __atomic_load_n(ring->cq_tail, __ATOMIC_ACQUIRE) - __atomic_load_n(ring->cq_head, __ATOMIC_RELAXED);
-}
-
 /* The kernel has something for us. */
 static bool has_news(uring_t *ring)
 {
 	uint32_t flags = __atomic_load_n(ring->sq_flags, __ATOMIC_ACQUIRE);
-	return completions(ring) > 0 || flags & (URING_SQ_CQ_OVERFLOW | URING_SQ_TASKRUN);
+	return uring_completions(ring) > 0 || flags & (URING_SQ_CQ_OVERFLOW | URING_SQ_TASKRUN);
 }
 
 /* Something is to be done that no wake-up will tell of. */
 static bool has_work(uring_t *ring)
 {
-	return has_news(ring) || to_submit(ring) > 0;
+	return has_news(ring) || uring_pending(ring) > 0;
 }
 
 static int32_t enter(uring_t *ring, uint32_t wait)
 {
 	long result;
 	do {
-		result = syscall(SYS_URING_ENTER, ring->fd, to_submit(ring), wait, URING_ENTER_GETEVENTS, NULL, 0);
+		result = syscall(SYS_URING_ENTER, ring->fd, uring_pending(ring), wait, URING_ENTER_GETEVENTS, NULL, 0);
 	} while (result < 0 && errno == EINTR && wait > 0);
 	return result < 0 ? -errno : (int32_t)result;
 }
@@ -105,8 +76,8 @@ static int32_t enter(uring_t *ring, uint32_t wait)
 /* Hands submissions over, and looks for nothing. */
 static void submit(uring_t *ring)
 {
-	if (to_submit(ring) > 0)
-		syscall(SYS_URING_ENTER, ring->fd, to_submit(ring), 0, 0, NULL, 0);
+	if (uring_pending(ring) > 0)
+		syscall(SYS_URING_ENTER, ring->fd, uring_pending(ring), 0, 0, NULL, 0);
 }
 
 /* Nothing of ours is in the kernel's hands any more: it writes into none of our memory from here on. */
@@ -126,6 +97,8 @@ static void close_ring(uring_t *ring)
 		return;
 	ring->closed = true;
 	cancel_everything(ring);
+	if (ring->driver != NULL)
+		ring->driver->ring = NULL;
 	uv_close((uv_handle_t *)ring->poll, on_handle_closed);
 	uv_close((uv_handle_t *)ring->prepare, on_handle_closed);
 	uv_close((uv_handle_t *)ring->idle, on_handle_closed);
@@ -153,11 +126,11 @@ static void want_wake(uring_t *ring, bool wanted)
 /* Submits, and lets the kernel complete what is due, one bounded batch of it. */
 static uint32_t complete_more(uring_t *ring)
 {
-	uint32_t before, now = completions(ring);
+	uint32_t before, now = uring_completions(ring);
 	do {
 		before = now;
 		enter(ring, 0);
-		now = completions(ring);
+		now = uring_completions(ring);
 	} while (now - before >= TASK_WORK && now < MOST_GATHERED);
 	return now;
 }
@@ -271,6 +244,9 @@ static int32_t map_rings(uring_t *ring, const struct uring_params *params)
 	ring->cq_head = (uint32_t *)(base + params->cq.head);
 	ring->cq_tail = (uint32_t *)(base + params->cq.tail);
 	ring->cq_flags = (uint32_t *)(base + params->cq.flags);
+	ring->cqes = (struct uring_cqe *)(base + params->cq.cqes);
+	ring->sq_entries = params->sq_entries;
+	ring->cq_entries = params->cq_entries;
 	uint32_t *array = (uint32_t *)(base + params->sq.array);
 	for (uint32_t i = 0; i < params->sq_entries; i++)
 		array[i] = i;
@@ -363,7 +339,7 @@ static napi_value uring_open(napi_env env, napi_callback_info info)
 }
 
 /* The ring of a call, which is always its first argument; NULL: it has been closed. */
-static uring_t *ring_argument(napi_env env, napi_callback_info info, size_t count, napi_value *values)
+uring_t *ring_argument(napi_env env, napi_callback_info info, size_t count, napi_value *values)
 {
 	uring_t *ring = NULL;
 	napi_get_cb_info(env, info, &count, values, NULL, NULL);

@@ -1,4 +1,5 @@
 import { attempts } from './driver-suite/attempts.ts';
+import { batches } from './driver-suite/batches.ts';
 import { closing } from './driver-suite/closing.ts';
 import { datagrams } from './driver-suite/datagrams.ts';
 import { loop } from './driver-suite/loop.ts';
@@ -26,6 +27,7 @@ export function driverSuite(subject: Subject): void {
   runRows(subject, `${name}: receiving`, receiving);
   runRows(subject, `${name}: streaming`, streaming);
   runRows(subject, `${name}: sending`, sending);
+  runRows(subject, `${name}: sending for many`, batches);
   runRows(subject, `${name}: shutdown and close`, closing);
   runRows(subject, `${name}: synchronous attempts`, attempts);
   runRows(subject, `${name}: splicing`, splicing);

@@ -14,9 +14,13 @@ const subject = uringSubject(
 
 driverSuite(subject);
 
-test('all this has happened: overflows of the ring, and no buffer left', () => {
+test('all this has happened: overflows of the ring, no buffer left, sends in small batches that went in part', () => {
   const { ring, counts, buffers } = subject.made;
   assert.equal(buffers.incremental, false);
   assert.ok(ring.overflows > 0, 'completions have overflown');
   assert.ok(counts.starved > 0, 'receives have found no buffer');
+  const { sent } = subject.made;
+  assert.ok(sent !== null, 'this kernel sends silently');
+  assert.ok(sent.calls > 0 && sent.sends <= 2 * sent.calls, `${sent.sends} sends in ${sent.calls} calls`);
+  assert.ok(sent.short > 0, 'some did not go whole');
 });

@@ -30,6 +30,9 @@ export const H_SPLICE_ERROR = 25;
 export const H_SPLICE_LEFT_FROM = 26;
 export const H_SPLICE_LEFT_TO = 27;
 export const H_SPLICE_PIPED = 28;
+export const H_RING_CALLS = 29;
+export const H_RING_SENDS = 30;
+export const H_RING_SHORT = 31;
 export const H_SIZE = 32;
 
 export const COMPLETION_SIZE = 8;

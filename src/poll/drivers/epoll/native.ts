@@ -88,6 +88,8 @@ export interface Native {
   /** How many were submitted, or a negated errno. */
   uringEnter(ring: unknown, wait: number): number;
   uringRegister(ring: unknown, opcode: number, argument: NodeJS.TypedArray | null, count: number): number;
+  /** See `Ring.sendChains`: its completions have `tag`. The driver has been started. */
+  uringSends(ring: unknown, tag: number, least: number): number;
   uringReference(ring: unknown, on: boolean): void;
   uringClose(ring: unknown): void;
   /** Where the memory of `p` lies. */

@@ -78,6 +78,7 @@ export const OP_WRITEV = 2;
 export const OP_FSYNC = 3;
 export const OP_POLL_ADD = 6;
 export const OP_POLL_REMOVE = 7;
+export const OP_SENDMSG = 9;
 export const OP_ACCEPT = 13;
 export const OP_ASYNC_CANCEL = 14;
 export const OP_CONNECT = 16;
@@ -101,6 +102,11 @@ export const FSYNC_DATASYNC = 1 << 0;
 export const RECV_POLL_FIRST = 1 << 0;
 export const RECV_MULTISHOT = 1 << 1;
 export const ACCEPT_MULTISHOT = 1 << 0;
+
+/** In the op flags of a send. */
+export const MSG_DONTWAIT = 0x40;
+export const MSG_WAITALL = 0x100;
+export const MSG_NOSIGNAL = 0x4000;
 
 /** In the op flags of a cancel. */
 export const CANCEL_ALL = 1 << 0;

@@ -7,6 +7,9 @@ import {
   F_CONNECTING,
   F_WANT_WRITABLE,
   F_WRITABLE,
+  H_RING_CALLS,
+  H_RING_SENDS,
+  H_RING_SHORT,
   S_FLAGS,
   SharedMemory,
   type Sizes,
@@ -16,6 +19,7 @@ import { type BufferSizes, ProvidedBuffers } from './buffers.ts';
 import type { Inbound } from './inbound.ts';
 import { UringReceiving } from './receiving.ts';
 import type { Refusal, Ring } from './ring.ts';
+import { type SentByRing, sendByRing } from './sends.ts';
 import {
   AGAIN,
   AHEAD,
@@ -40,6 +44,7 @@ import {
 export class UringDriver extends UringReceiving {
   override readonly name: string = 'uring';
   override readonly capabilities: ReadonlySet<Capability> = new Set(CAPABILITIES);
+  #sendsByRing = false;
 
   /** The driver of this thread, on a ring that no other driver has; or what the kernel refused it. */
   static on(ring: Ring, native: Native, sizes: Sizes, shapes: BufferSizes): UringDriver | Refusal {
@@ -51,6 +56,14 @@ export class UringDriver extends UringReceiving {
   override start(receiver: Parameters<EpollDriver['start']>[0]): void {
     super.start(receiver);
     this.native.ringConnections();
+    this.#sendsByRing = sendByRing(this.ring, this.native);
+  }
+
+  /** What went by the ring; null: this kernel does not answer as that needs it, and chains are sent by plain calls. */
+  get sent(): SentByRing | null {
+    const { words } = this;
+    if (!this.#sendsByRing) return null;
+    return { calls: words[H_RING_CALLS]!, sends: words[H_RING_SENDS]!, short: words[H_RING_SHORT]! };
   }
 
   // Opening

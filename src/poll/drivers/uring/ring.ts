@@ -122,7 +122,6 @@ export class Ring {
   readonly #users: RingUser[] = [];
   readonly #supported = new Set<number>();
   #head: number;
-  #tail: number;
   /** Completions that had to make room in the kernel's memory, four words each. */
   #moved: number[] = [];
   #holds = 0;
@@ -161,7 +160,6 @@ export class Ring {
     this.#sqMask = params[P_SQ_ENTRIES]! - 1;
     this.#cqMask = params[P_CQ_ENTRIES]! - 1;
     this.#head = this.#rings[this.#cqHead]!;
-    this.#tail = this.#rings[this.#sqTail]!;
   }
 
   /** A ring of this thread, or why there is none. */
@@ -219,32 +217,37 @@ export class Ring {
    */
   next(head: number, fd: number, tag: number, id: number, generation: number): number {
     const rings = this.#rings;
-    if (((this.#tail - rings[this.#sqHead]!) | 0) > this.#sqMask) this.#makeRoom();
+    if (this.#unsubmitted > this.#sqMask) this.#makeRoom();
     const { sqes } = this;
-    const base = (this.#tail & this.#sqMask) * SQE_SIZE;
+    // The native part submits, too: the position is nowhere but in the ring.
+    const tail = rings[this.#sqTail]!;
+    const base = (tail & this.#sqMask) * SQE_SIZE;
     sqes.fill(0, base, base + SQE_SIZE);
     sqes[base + Q_HEAD] = head;
     sqes[base + Q_FD] = fd;
     sqes[base + Q_USER] = (tag << TAG_SHIFT) | id;
     sqes[base + Q_USER_HIGH] = generation;
-    this.#tail = (this.#tail + 1) | 0;
-    Atomics.store(rings, this.#sqTail, this.#tail);
+    Atomics.store(rings, this.#sqTail, (tail + 1) | 0);
     return base;
   }
 
   /** Makes room for so many submissions, so that those of a chain are not torn apart. At most half of the ring. */
   room(count: number): void {
-    if (((this.#tail - this.#rings[this.#sqHead]!) | 0) + count > this.#sqMask + 1) this.#makeRoom();
+    if (this.#unsubmitted + count > this.#sqMask + 1) this.#makeRoom();
+  }
+
+  get #unsubmitted(): number {
+    return (this.#rings[this.#sqTail]! - this.#rings[this.#sqHead]!) | 0;
   }
 
   /** Whether something waits to be submitted. */
   get pending(): boolean {
-    return this.#tail !== Atomics.load(this.#rings, this.#sqHead);
+    return this.#rings[this.#sqTail] !== Atomics.load(this.#rings, this.#sqHead);
   }
 
   /** A position that tells `isPending` of the submission that `next` gives next. */
   get position(): number {
-    return this.#tail;
+    return this.#rings[this.#sqTail]!;
   }
 
   /** Whether the submission that was made at `position` has not gone to the kernel yet: it may still be changed. */
@@ -341,6 +344,11 @@ export class Ring {
 
   get reaping(): boolean {
     return this.#reaping;
+  }
+
+  /** A round's chains go to the kernel by this ring, where there are at least `least`: 0 or a negated errno. */
+  sendChains(tag: number, least: number): number {
+    return this.#native.uringSends(this.#handle, tag, least);
   }
 
   /** io_uring_register, with the memory of `argument`: its result or a negated errno. */
