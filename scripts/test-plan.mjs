@@ -17,7 +17,7 @@ const INDEPENDENT = [
   'cli/market',
   'cli/outbox',
   'cli/protocol',
-  'compat/',
+  'compat/web',
   'docs/',
   'examples/redis/data',
   'examples/redis/parser',

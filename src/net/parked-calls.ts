@@ -54,6 +54,12 @@ export class ParkedCall<T> extends Wait implements Parked<T> {
     this.reject(this.#calls.error(failure, this));
   }
 
+  /** For a reason that is no failure of ours. */
+  break(error: unknown): void {
+    this.#end();
+    this.reject(error);
+  }
+
   /** The signal fired. */
   handleEvent(): void {
     this.#end();

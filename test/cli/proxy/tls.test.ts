@@ -4,7 +4,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { describe, test } from 'node:test';
 import { createServer, type Server, type TLSSocket, connect as tlsConnect } from 'node:tls';
-import { certificate } from './certificate.ts';
+import { certificate } from '../../lib/certificate.ts';
 import { ending, ProxyProcess, take, UpstreamServer } from './lib.ts';
 
 /** A TLS server that says its name and sends back what comes. */
