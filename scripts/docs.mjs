@@ -21,7 +21,7 @@ const PACKAGES = {
   eventloop: "Netpoll's model: callbacks for many connections",
   linkbuffer: 'linked, reference-counted blocks of bytes',
   serve: 'many cores: Ps in worker threads',
-  compat: 'web streams and async iterables',
+  compat: 'Node streams (tls, http, clients), web streams and async iterables',
   runtime: 'goroutines, errors that end them, dumps, numbers; all of it is in `gopark`, too',
 };
 

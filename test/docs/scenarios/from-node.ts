@@ -67,4 +67,13 @@ const known: PSKCallbackNegotation = { psk: Buffer.from('${key}', 'hex'), identi
     },
     stdout: 'ping\n\n',
   },
+  'docs/from-node.md#http': {
+    async drive(running) {
+      const peer = await running.connect(9010);
+      peer.send('GET / HTTP/1.0\r\n\r\n');
+      assert.match(await peer.all(), /^HTTP\/1\.1 200 OK\r\n[^]*\r\n\r\nhello\n$/);
+      running.kill();
+    },
+    ...killed,
+  },
 };
