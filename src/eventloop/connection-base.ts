@@ -2,7 +2,7 @@ import type { LinkBuffer } from '../linkbuffer/index.ts';
 import type { Addr } from '../net/addr.ts';
 import { OpError, operationError } from '../net/errors.ts';
 import type { Counts, Failure } from '../poll/index.ts';
-import { FAILED_CLOSED, FAILED_MOVED, FD } from '../poll/index.ts';
+import { completionError, FAILED_CLOSED, FAILED_MOVED, FD } from '../poll/index.ts';
 import { turnNow } from '../runtime/turns.ts';
 import {
   BROKEN,
@@ -79,7 +79,16 @@ export abstract class ConnectionBase extends LinkFaces {
   abstract closeNow(): void;
 
   protected failed(error: unknown): void {
-    this.some.reason ??= error;
+    const rare = this.some;
+    if (rare.broke === 0) rare.reason ??= error;
+  }
+
+  /** Why nothing more can be read: null, or an error. Made for who asks: most connections that a peer resets end unasked. */
+  protected ending(): unknown {
+    const { rare } = this;
+    if (rare === null || rare.broke === 0) return null;
+    rare.ending ??= completionError(this, 'read', rare.broke);
+    return rare.ending;
   }
 
   /** The event loop closes the connection for this: `runtime.onError` is told, once. */

@@ -140,12 +140,16 @@ export class Connection extends Moving implements Conn, FDOwner, Applicant {
     }
     originOf(callback, this.addCloseCallback);
     if (this.flags & GONE) this.closeCallback(callback);
-    else this.some.closeCallbacks.push(callback);
+    else {
+      const rare = this.some;
+      rare.closeCallbacks ??= [];
+      rare.closeCallbacks.push(callback);
+    }
   }
 
   /** Why the event loop closed the connection by itself: an error of a handler, a reset, no progress; else null. */
   get reason(): unknown {
-    return this.rare?.reason ?? null;
+    return this.rare?.reason ?? this.ending();
   }
 
   protected step(event: Event): void {
@@ -291,7 +295,7 @@ export class Connection extends Moving implements Conn, FDOwner, Applicant {
 
   protected condemn(error: unknown): void {
     const rare = this.some;
-    rare.reason ??= error;
+    this.failed(error);
     if (rare.told !== null) return;
     rare.told = error;
     reportCallback(error, this.handler() ?? this.close, this);
@@ -313,8 +317,8 @@ export class Connection extends Moving implements Conn, FDOwner, Applicant {
     const shut = this.flags & SHUT;
     if (!shut) this.shut().catch((error: unknown) => this.reportClose(error));
     this.flags |= GONE;
-    const callbacks = this.rare?.closeCallbacks;
-    if (callbacks !== undefined) {
+    const callbacks = this.rare?.closeCallbacks ?? null;
+    if (callbacks !== null) {
       for (let callback = callbacks.pop(); callback !== undefined; callback = callbacks.pop()) {
         this.closeCallback(callback);
       }

@@ -71,7 +71,7 @@ export abstract class Moving extends Closing {
       connected: true,
       moved: {
         ...moved,
-        inbound: joined([unread, ...rare.late, moved.inbound]),
+        inbound: joined([unread, ...(rare.late ?? []), moved.inbound]),
         outbound: joined([moved.outbound, unsent]),
         failed: moved.failed || rare.lateFailure,
         readDeadline: deadline,

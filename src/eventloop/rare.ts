@@ -7,12 +7,14 @@ import type { ReadTimer } from './read-timer.ts';
 /** What few connections ever need: fields that the others do without. */
 export class Rare {
   onRequest: ConnectionCallback | null = null;
-  readonly closeCallbacks: ((conn: Connection) => unknown)[] = [];
+  closeCallbacks: ((conn: Connection) => unknown)[] | null = null;
   localAddr: Addr | null = null;
   remoteAddr: Addr | null = null;
-  /** Why nothing more can be read: an error. */
+  /** The errno of the receive that broke it; 0: none did. */
+  broke = 0;
+  /** The error of that, once somebody has asked for it: see `ending`. */
   ending: unknown = null;
-  /** Why the event loop closed it. */
+  /** Why the event loop closed it, where that was not `broke`. */
   reason: unknown = null;
   /** The reason that `runtime.onError` was told of by the event loop itself. */
   told: unknown = null;
@@ -25,7 +27,7 @@ export class Rare {
   /** Of the flush that is parked. */
   sent: Promise<void> = resolvedVoid;
   /** What still came while it was being detached, and the errno that ended that. */
-  late: Uint8Array[] = [];
+  late: Uint8Array[] | null = null;
   lateFailure = 0;
   /** How much must be there before the handler is called. */
   expected = 0;

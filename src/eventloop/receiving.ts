@@ -5,7 +5,7 @@ import type { LinkBuffer, LinkOwner } from '../linkbuffer/index.ts';
 import type { CallOptions } from '../net/conn.ts';
 import type { Op } from '../poll/driver.ts';
 import { OP_FETCH } from '../poll/driver.ts';
-import { completionError, EAGAIN, FAILED_DEADLINE } from '../poll/index.ts';
+import { EAGAIN, FAILED_DEADLINE } from '../poll/index.ts';
 import { nextTurn } from '../runtime/budget.ts';
 import { now } from '../runtime/clock.ts';
 import { abortReason } from '../runtime/failures.ts';
@@ -93,8 +93,11 @@ export abstract class Receiving extends ConnectionBase implements LinkOwner {
   /** What had been received before the stream was switched off: the next owner's. The end it sees itself. */
   private cameLate(result: number, offset: number): void {
     const { slab } = this.host.poller.driver;
-    if (result > 0) this.some.late.push(new Uint8Array(slab.subarray(offset, offset + result)));
-    else if (result < 0) this.some.lateFailure = -result;
+    if (result > 0) {
+      const rare = this.some;
+      rare.late ??= [];
+      rare.late.push(new Uint8Array(slab.subarray(offset, offset + result)));
+    } else if (result < 0) this.some.lateFailure = -result;
   }
 
   protected fetch(): void {
@@ -234,15 +237,13 @@ export abstract class Receiving extends ConnectionBase implements LinkOwner {
     this.flags |= ENDED;
     if (ended < 0) {
       this.flags |= BROKEN;
-      const error = completionError(this, 'read', -ended);
-      this.some.ending = error;
-      this.failed(error);
+      this.some.broke = -ended;
     }
     this.interest();
     const input = this.input;
     if (input !== null) {
       if (input.len > 0) this.flags |= NEW;
-      input.end(this.rare?.ending ?? null);
+      input.end(this.ending());
     }
     this.tellDisconnect();
     this.kick();
@@ -287,7 +288,7 @@ export abstract class Receiving extends ConnectionBase implements LinkOwner {
   protected attach(): LinkBuffer {
     if (this.input === null) {
       this.input = takeBuffer(this);
-      if (this.flags & ENDED) this.input.end(this.rare?.ending ?? null);
+      if (this.flags & ENDED) this.input.end(this.ending());
     }
     return this.input;
   }

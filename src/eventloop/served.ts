@@ -1,6 +1,5 @@
 import type { SlotListener } from '../net/slot-listener.ts';
 import type { SlotTaker } from '../poll/index.ts';
-import { spend } from '../runtime/budget.ts';
 import { LoopHost, type LoopPart } from './loop-host.ts';
 
 /** One listener of an event loop. */
@@ -16,18 +15,10 @@ export class Served implements SlotTaker {
   /** Until the listener is closed. */
   async accept(): Promise<void> {
     const { fd } = this.listener;
-    const next = () => fd.accept(undefined, this);
+    const next = () => fd.acceptEach(this);
     this.#host.accepting = true;
     try {
-      for (;;) {
-        // As many as there are, but others have their turn, too.
-        while (!fd.closed && fd.reading.head === null && !spend()) {
-          const slot = fd.acceptNow();
-          if (slot < 0) break;
-          this.accepted(slot);
-        }
-        if ((await this.listener.acceptNext(next)) === null) return;
-      }
+      while ((await this.listener.acceptNext(next)) !== null);
     } finally {
       this.#host.accepting = false;
     }

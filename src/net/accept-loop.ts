@@ -6,6 +6,7 @@ import type { Addr } from './addr.ts';
 import type { CallOptions, Conn } from './conn.ts';
 import { ClosedError, OpError } from './errors.ts';
 import type { Listener } from './listener.ts';
+import { StreamConn } from './stream-conn.ts';
 
 /** What passes by itself, or when other connections end: no reason to stop accepting. */
 const TEMPORARY = new Set([
@@ -42,7 +43,17 @@ class ServingGoroutine<C extends Conn> extends Goroutine<void> {
   }
 
   protected override ended(): void {
-    this.#conn[Symbol.asyncDispose]().catch((error: unknown) => reportServed(error, this));
+    const conn = this.#conn;
+    if (conn instanceof StreamConn && conn.dispose(this)) return;
+    conn[Symbol.asyncDispose]().catch((error: unknown) => this.reject(error));
+  }
+
+  /** The connection is closed. */
+  resolve(): void {}
+
+  /** It could not be closed as it should. */
+  reject(error: unknown): void {
+    reportServed(error, this);
   }
 }
 
@@ -64,10 +75,16 @@ export abstract class AcceptLoop<C extends Conn> implements Listener<C> {
   async serve(fn: Handler<C>): Promise<void> {
     if (typeof fn !== 'function') throw new TypeError(`serve: expected a function, got ${typeof fn}`);
     const origin = originOf(fn, this.serve);
-    const accept = () => this.accept();
-    for (let conn = await this.acceptNext(accept); conn !== null; conn = await this.acceptNext(accept)) {
+    await this.acceptEach((conn) => {
       new ServingGoroutine(origin, conn).start(fn as (...args: never[]) => unknown, [conn]);
-    }
+    });
+  }
+
+  /** Gives each connection to `take`, until the listener is closed. */
+  protected async acceptEach(take: (conn: C) => void): Promise<void> {
+    const accept = () => this.accept();
+    for (let conn = await this.acceptNext(accept); conn !== null; conn = await this.acceptNext(accept))
+      take(conn);
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<C, void, undefined> {

@@ -20,6 +20,7 @@ import {
   type SocketOption,
   sendTo,
 } from '../poll/index.ts';
+import type { Parked } from '../runtime/park.ts';
 import type { Addr } from './addr.ts';
 import { partsOf } from './address-parts.ts';
 import type { CallOptions, Conn } from './conn.ts';
@@ -32,6 +33,10 @@ import { splice } from './splice.ts';
 
 /** What a peer that has gone makes of `close`: no news for `await using`. */
 const PEER_GONE = new Set(['ECONNRESET', 'EPIPE', 'ENOTCONN', 'ETIMEDOUT']);
+
+function peerHasGone(error: unknown): boolean {
+  return error instanceof OpError && PEER_GONE.has(error.code);
+}
 
 /**
  * What every connection over a socket of the system has, TCP or Unix. See Conn for the rules that all connections
@@ -321,9 +326,32 @@ export abstract class StreamConn<A extends Addr = Addr> implements Conn, ReaderF
     try {
       await this.close();
     } catch (error) {
-      if (error instanceof OpError && PEER_GONE.has(error.code)) return;
-      throw error;
+      if (!peerHasGone(error)) throw error;
     }
+  }
+
+  /**
+   * Closes as `await using` does, and tells `closing` how that ended. False: somebody has put something in front of the
+   * ways to close it, and they are to be taken.
+   * @internal
+   */
+  dispose(closing: Parked<void>): boolean {
+    const { prototype } = StreamConn;
+    if (this.close !== prototype.close || this[Symbol.asyncDispose] !== prototype[Symbol.asyncDispose])
+      return false;
+    if (this.#fd.closed) return true;
+    this.keepAddresses();
+    this.#fd.closeFor(
+      {
+        resolve: () => closing.resolve(),
+        reject: (error) => {
+          if (peerHasGone(error)) closing.resolve();
+          else closing.reject(error);
+        },
+      },
+      this.#settings.closeTimeout,
+    );
+    return true;
   }
 
   // Changing threads

@@ -45,6 +45,14 @@ export abstract class StreamListener<C extends StreamConn, A extends Addr>
     return this.#fd.accept(options?.signal) as Promise<C>;
   }
 
+  protected override async acceptEach(take: (conn: C) => void): Promise<void> {
+    // Whoever has put another `accept` in front is heard for each connection.
+    if (this.accept !== StreamListener.prototype.accept) return super.acceptEach(take);
+    const taker = { accepted: (slot: number) => take(this.accepted(slot)) };
+    const next = () => this.#fd.acceptEach(taker);
+    while ((await this.acceptNext(next)) !== null);
+  }
+
   setDeadline(at: Date | null): void {
     if (this.#fd.closed) throw this.error('set', -1);
     this.#fd.reading.setDeadline(instantOf(at));

@@ -114,7 +114,8 @@ export class PollDesc {
     } else if (waiter === null) {
       this.fd.keep(op, result, offset);
     } else if (waiter.completed(this.fd, result, offset, op)) {
-      this.pop(waiter);
+      // It may have closed the descriptor: then the queue is empty already.
+      if (this.head === waiter) this.pop(waiter);
       if (this.head !== null) this.advance();
     } else {
       this.begin(waiter);
@@ -207,7 +208,7 @@ export class PollDesc {
         if (!this.busy) this.begin(waiter);
         return;
       }
-      this.pop(waiter);
+      if (this.head === waiter) this.pop(waiter);
     }
   }
 

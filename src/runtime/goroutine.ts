@@ -7,6 +7,8 @@ import { traceCreation, traceRun, tracing } from './trace.ts';
 import { turnNow } from './turns.ts';
 
 let lastId = 0;
+/** A microtask by way of it costs half of what Node's `queueMicrotask` does. */
+const queue = Promise.resolve();
 
 type Outcome = { value: unknown } | { error: unknown };
 
@@ -154,9 +156,9 @@ export class Goroutine<T = unknown> {
     const run = () => this.run(fn as (...args: unknown[]) => unknown, args);
     if (tracing) {
       traceCreation(this, this.start);
-      traceRun(this, () => queueMicrotask(run));
+      traceRun(this, () => void queue.then(run));
     } else {
-      queueMicrotask(run);
+      queue.then(run);
     }
   }
 

@@ -42,14 +42,16 @@ export abstract class Closing extends Writing {
     if (this.closed) throw this.owner.error('close', this.closure);
     this.flags |= flag;
     const result = await new Promise<number>((resolve) => {
-      this.some.shutdowns.push(resolve);
+      const rare = this.some;
+      rare.shutdowns ??= [];
+      rare.shutdowns.push(resolve);
       this.poller.driver.shutdown(this.slot, how);
     });
     if (result < 0 && result !== -ECANCELED) throw this.owner.error('close', -result);
   }
 
   protected shutdownCompleted(result: number): void {
-    this.some.shutdowns.shift()!(result);
+    this.some.shutdowns!.shift()!(result);
   }
 
   /**
@@ -58,22 +60,28 @@ export abstract class Closing extends Writing {
    */
   close(timeout: number): Promise<void> {
     if (this.closed) return Promise.reject(this.owner.error('close', this.closure));
+    const closing = { resolve: () => {}, reject: () => {} } as Parked<void>;
+    const promise = park<void>(closing);
+    this.closeFor(closing, timeout);
+    return promise;
+  }
+
+  /** The same for who is told by two calls, not by a promise. Of a descriptor that is not closed. */
+  closeFor(closing: Parked<void>, timeout: number): void {
     const driver = this.poller.driver;
     const until = now() + timeout;
     const deadline = this.writing?.deadline ?? 0;
     this.wakeAll();
-    const closing = { resolve: () => {}, reject: () => {} } as Parked<void>;
     this.some.closing = closing;
-    const promise = park<void>(closing);
     driver.hold();
     if (this.flags & DISCARD) {
       this.destroy();
-      return promise;
+      return;
     }
     driver.flushNow(this.slot);
     if (driver.outboundLength(this.slot) === 0) {
       this.destroy();
-      return promise;
+      return;
     }
     this.writer.setDeadline(deadline === 0 ? until : Math.min(deadline, until));
     this.writer.park<Failure>(new CloseWaiter(), undefined).then((failure) => {
@@ -82,7 +90,6 @@ export abstract class Closing extends Writing {
       this.destroy();
     });
     if (this.writer.expired) this.writer.failAll(FAILED_DEADLINE);
-    return promise;
   }
 
   /** Closes at once, and flushes nothing. After `close` it cuts that one short. */
@@ -97,7 +104,7 @@ export abstract class Closing extends Writing {
     this.flags |= CLOSED;
     this.reading.failAll(FAILED_CLOSED);
     this.writing?.failAll(FAILED_CLOSED);
-    for (const slot of this.rare?.accepted.splice(0) ?? []) this.poller.driver.close(slot);
+    for (const slot of this.rare?.accepted?.splice(0) ?? []) this.poller.driver.close(slot);
     this.inbound = null;
   }
 

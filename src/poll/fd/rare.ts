@@ -13,8 +13,8 @@ export class Rare {
   /** The errno of a receive whose caller had gone: the kernel tells it once, and then shows an orderly end. */
   failed = 0;
   /** Accepted for a caller who had gone. */
-  readonly accepted: number[] = [];
-  readonly shutdowns: ((result: number) => void)[] = [];
+  accepted: number[] | null = null;
+  shutdowns: ((result: number) => void)[] | null = null;
   closeRead: Promise<void> | null = null;
   closeWrite: Promise<void> | null = null;
   closing: Parked<void> | null = null;

@@ -1,8 +1,15 @@
-import { spend } from '../../runtime/budget.ts';
+import { nextTurn, spend } from '../../runtime/budget.ts';
 import { abortReason } from '../../runtime/failures.ts';
 import { settled, settledRead, settledVoid } from '../../runtime/settled.ts';
 import { EAGAIN, FAILED_NOT } from '../errno.ts';
-import { AcceptWaiter, EmptyReadWaiter, ListenWaiter, ReadableWaiter, ReadWaiter } from '../waiters/read.ts';
+import {
+  AcceptEachWaiter,
+  AcceptWaiter,
+  EmptyReadWaiter,
+  ListenWaiter,
+  ReadableWaiter,
+  ReadWaiter,
+} from '../waiters/read.ts';
 import type { SlotTaker } from './owner.ts';
 import { Receiving } from './receiving.ts';
 
@@ -68,5 +75,14 @@ export abstract class Reading extends Receiving {
       if (result !== -EAGAIN) return Promise.reject(this.owner.error('accept', -result));
     }
     return this.reading.park(new AcceptWaiter(maker), signal);
+  }
+
+  /**
+   * Gives each connection to `taker`, as they come, within the driver's round. Resolves when others should have their
+   * turn: it is to be called again then. Rejects when one cannot be accepted.
+   */
+  acceptEach(taker: SlotTaker): Promise<void> {
+    if (spend()) return nextTurn();
+    return this.reading.attemptOrPark(new AcceptEachWaiter(taker), undefined);
   }
 }

@@ -45,7 +45,7 @@ export abstract class Receiving extends Descriptor {
 
   /** Accepts without waiting: a slot, or a negated errno. */
   acceptNow(): number {
-    const kept = this.rare?.accepted.shift();
+    const kept = this.rare?.accepted?.shift();
     if (kept !== undefined) return kept;
     const driver = this.poller.driver;
     return driver.mayBeReadable(this.slot) ? driver.tryAccept(this.slot) : -EAGAIN;
@@ -60,13 +60,17 @@ export abstract class Receiving extends Descriptor {
       this.some.failed = -result;
     } else if (op === OP_ACCEPT && result >= 0) {
       if (this.closed) this.poller.driver.close(result);
-      else this.some.accepted.push(result);
+      else {
+        const rare = this.some;
+        rare.accepted ??= [];
+        rare.accepted.push(result);
+      }
     }
   }
 
   /** How much waits here inbound: beyond a bound a multishot operation must stop. */
   get kept(): number {
-    return this.inbound?.length ?? this.rare?.accepted.length ?? 0;
+    return this.inbound?.length ?? this.rare?.accepted?.length ?? 0;
   }
 
   /** The first `count` bytes of `inbound` went another way. */

@@ -1,3 +1,5 @@
+import { spend } from '../../runtime/budget.ts';
+import { turnTick } from '../../runtime/turns.ts';
 import { OP_ACCEPT, OP_LISTEN, OP_READABLE, OP_RECV, type Op } from '../driver.ts';
 import { EAGAIN, FAILED_DETACHED, FAILED_NOT, type Failure } from '../errno.ts';
 import { completionError } from '../fd/completion-error.ts';
@@ -175,6 +177,70 @@ export class AcceptWaiter extends Waiter {
     if (result < 0) this.fail(fd, -result);
     else this.resolve(this.#maker.accepted(result));
     return true;
+  }
+}
+
+/** A parked `acceptEach`: stays at the head of the queue while connections come and nobody else wants one. */
+export class AcceptEachWaiter extends Waiter {
+  declare resolve: () => void;
+  readonly #taker: SlotTaker;
+  #failed = false;
+
+  constructor(taker: SlotTaker) {
+    super();
+    this.#taker = taker;
+  }
+
+  attempt(fd: FD): boolean {
+    const failure = fd.readFailure();
+    if (failure !== FAILED_NOT) {
+      this.fail(fd, failure);
+      return true;
+    }
+    return this.#take(fd, fd.acceptNow());
+  }
+
+  submit(fd: FD): Op {
+    fd.poller.driver.accept(fd.slot);
+    return OP_ACCEPT;
+  }
+
+  completed(fd: FD, result: number): boolean {
+    return this.#take(fd, result);
+  }
+
+  override get operation(): string {
+    return 'accept';
+  }
+
+  fail(fd: FD, failure: Failure): void {
+    this.#failed = true;
+    this.reject(fd.owner.error('accept', failure));
+  }
+
+  /** The connection at hand, and all that wait behind it. */
+  #take(fd: FD, first: number): boolean {
+    for (let slot = first; slot !== -EAGAIN; slot = fd.acceptNow()) {
+      if (slot < 0) {
+        this.fail(fd, -slot);
+        return true;
+      }
+      this.#taker.accepted(slot);
+      // Whom it was given to may have closed the listener, and with it this call.
+      if (this.#failed) return true;
+      const failure = fd.readFailure();
+      if (failure !== FAILED_NOT) {
+        this.fail(fd, failure);
+        return true;
+      }
+      // Others wait for one, too, or for their turn.
+      if (this.next !== null || spend()) {
+        this.resolve();
+        return true;
+      }
+    }
+    this.sinceTick = turnTick();
+    return false;
   }
 }
 

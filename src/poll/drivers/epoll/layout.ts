@@ -66,6 +66,9 @@ export const S_WANT = 3;
 export const S_OUT_HEAD = 4;
 export const S_OUT_TAIL = 5;
 export const S_OUT_LENGTH = 6;
+export const S_PEER_PORT = 7;
+export const S_PEER_FAMILY = 8;
+export const S_PEER_ADDRESS = 10;
 export const S_STREAMED_IN = 15;
 
 export const F_READABLE = 1 << 0;
@@ -102,6 +105,8 @@ const SEGMENTS = 16_384;
 /** The shared words and the slab of one driver, laid out and ready for the native part. */
 export class SharedMemory {
   readonly words: Int32Array<ArrayBuffer>;
+  /** The same memory by bytes. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
   readonly slab: Uint8Array<ArrayBuffer>;
   readonly completions = H_SIZE;
   readonly segments = H_SIZE + COMPLETIONS * COMPLETION_SIZE;
@@ -123,6 +128,7 @@ export class SharedMemory {
     this.outStart = this.inStart + sizes.inbound;
     this.outLimit = this.outStart + sizes.outbound;
     this.words = new Int32Array(this.slots + this.slotCount * SLOT_SIZE);
+    this.bytes = new Uint8Array(this.words.buffer);
     this.slab = new Uint8Array(this.outLimit + (sizes.own ?? 0));
     const words = this.words;
     words[H_VERSION] = LAYOUT_VERSION;

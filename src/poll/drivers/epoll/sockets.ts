@@ -6,8 +6,12 @@ import {
   type SocketAddress,
   type SocketOption,
 } from '../../driver.ts';
+import { S_FD, S_PEER_ADDRESS, S_PEER_FAMILY, S_PEER_PORT } from './layout.ts';
 import { SOCKET_OPTIONS } from './native.ts';
 import { Slots } from './slots.ts';
+
+/** Linux's. */
+const AF_INET = 2;
 
 /** Opens sockets, sets them and asks about them: one system call each. */
 export abstract class Sockets extends Slots {
@@ -79,6 +83,15 @@ export abstract class Sockets extends Slots {
   }
 
   remoteAddress(slot: number): SocketAddress | null {
+    const { words } = this;
+    const base = this.base(slot);
+    if (words[base + S_PEER_FAMILY] === AF_INET && words[base + S_FD]! >= 0) {
+      // In the network's order, whatever this machine's is.
+      const { bytes } = this.memory;
+      const at = 4 * (base + S_PEER_ADDRESS);
+      const host = `${bytes[at]}.${bytes[at + 1]}.${bytes[at + 2]}.${bytes[at + 3]}`;
+      return { host, port: words[base + S_PEER_PORT]! };
+    }
     return parseAddress(this.native.remoteAddress(slot));
   }
 }
