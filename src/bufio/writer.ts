@@ -15,6 +15,7 @@ import { bytesWrittenOf, checkReadCount, checkWriteCount, emptyReadsAllowed } fr
 import { ConcurrentUseError, CopyError, NoProgressError, WriteError } from '../io/errors.ts';
 import { asNonblocking } from '../io/nonblocking.ts';
 import { resolvedCount, resolvedVoid } from '../io/resolved.ts';
+import { type TakesNow, takeNow } from '../io/take-now.ts';
 import { encodeText, writeText } from '../io/text.ts';
 import { encodeRune } from '../io/utf8.ts';
 
@@ -183,7 +184,7 @@ export class Writer implements Target, ByteWriter, StringWriter, ReaderFrom, Asy
     } catch (error) {
       return Promise.reject(error);
     }
-    if (this.#used === 0) return resolvedVoid;
+    if (this.#used === 0 || this.#flushNow()) return resolvedVoid;
     return this.#flush();
   }
 
@@ -206,7 +207,16 @@ export class Writer implements Target, ByteWriter, StringWriter, ReaderFrom, Asy
     return this.flush();
   }
 
-  /** The common case: one function and one wait, where `#exclusively` and `#drain` would be five. */
+  /** A connection with room takes it all at once: the buffer goes back before anybody else needs one. */
+  #flushNow(): boolean {
+    const target = this.#target as Target & Partial<TakesNow>;
+    if (target[takeNow] === undefined || !target[takeNow](this.#content())) return false;
+    this.#used = 0;
+    this.#release();
+    return true;
+  }
+
+  /** With waiting: one function and one wait, where `#exclusively` and `#drain` would be five. */
   async #flush(): Promise<void> {
     this.#busy = true;
     const used = this.#used;

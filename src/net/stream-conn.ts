@@ -9,6 +9,7 @@ import {
   type Writer,
   type WriterTo,
 } from '../io/index.ts';
+import { type TakesNow, takeNow } from '../io/take-now.ts';
 import {
   type Counts,
   type Failure,
@@ -55,7 +56,9 @@ function peerHasGone(error: unknown): boolean {
  * await listener.close();
  * ```
  */
-export abstract class StreamConn<A extends Addr = Addr> implements Conn, ReaderFrom, WriterTo, FDOwner {
+export abstract class StreamConn<A extends Addr = Addr>
+  implements Conn, ReaderFrom, WriterTo, TakesNow, FDOwner
+{
   readonly #fd: FD;
   readonly #settings: ConnSettings;
   #localAddr: A | null;
@@ -203,6 +206,11 @@ export abstract class StreamConn<A extends Addr = Addr> implements Conn, ReaderF
   tryWrite(p: Uint8Array): boolean {
     checkBytes(p);
     return this.#fd.tryWrite(p);
+  }
+
+  /** @internal What `flush` of a buffered writer asks for first. */
+  [takeNow](p: Uint8Array): boolean {
+    return this.#fd.takeNow(p);
   }
 
   /**

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { describe, test } from 'node:test';
+import { Writer } from 'gopark/bufio';
 import { ClosedError, DeadlineExceededError, OpError, type TCPConn } from 'gopark/net';
 import { concat, pattern, sameBytes, text } from '../lib/bytes.ts';
 import { driverOf, slotOf } from '../lib/inside.ts';
 import { needs } from '../lib/needs.ts';
 import { tcpPair, withPair } from '../lib/pair.ts';
-import { readToEnd } from '../lib/peers.ts';
+import { readExactly, readToEnd } from '../lib/peers.ts';
 import { acceptRaw, collect, dialRaw, withRaw } from '../lib/raw-peer.ts';
 import { rejection, stillPending, turns, until, watch } from '../lib/waiting.ts';
 
@@ -157,6 +158,33 @@ describe('writing: the outbound chain', () => {
       const received = collect(raw);
       await conn.close();
       assert.equal((await received).length, filled);
+    });
+  });
+
+  test('a buffered writer hands over at once what has room, and fails and waits as write does', async () => {
+    await withPair(tcpPair, async ({ a, b }) => {
+      const writer = new Writer(a, 4096);
+      assert.ok(writer.tryWrite(pattern(100)));
+      const flushed = writer.flush();
+      assert.equal(writer.buffered, 0);
+      assert.equal(outbound(a), 100);
+      await flushed;
+      sameBytes(await readExactly(b, 100), pattern(100));
+      await fill(a);
+      const parked = watch(a.write(pattern(BOUND)));
+      assert.ok(writer.tryWrite(text('behind')));
+      const behind = watch(writer.flush());
+      await turns(2);
+      assert.ok(parked.pending && behind.pending, 'in its place behind a write that waits');
+      assert.equal(writer.buffered, 6);
+      const rest = readToEnd(b);
+      await behind.promise;
+      await a.closeWrite();
+      sameBytes((await rest).subarray(-6), text('behind'));
+      assert.ok(writer.tryWrite(text('late')));
+      const late = await rejection(writer.flush());
+      assert.equal((late.cause as OpError).code, 'EPIPE');
+      assert.equal(writer.buffered, 4, 'what was not taken stays');
     });
   });
 

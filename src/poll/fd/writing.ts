@@ -1,3 +1,4 @@
+import { spend } from '../../runtime/budget.ts';
 import { abortReason } from '../../runtime/failures.ts';
 import { settled } from '../../runtime/settled.ts';
 import { EAGAIN, EMSGSIZE, EPIPE, FAILED_NOT, type Failure } from '../errno.ts';
@@ -19,6 +20,13 @@ export abstract class Writing extends Reading {
       if (this.stageNow(p)) return settled(p.length);
     }
     return this.refused() ?? this.writer.attemptOrPark(new WriteWaiter(this, p), signal);
+  }
+
+  /** Whether all of `p` went the way of a write that settles at once. False: nothing has happened, `write` knows more. */
+  takeNow(p: Uint8Array): boolean {
+    if (this.writing !== null && this.writing.head !== null) return false;
+    if (this.takeWriteFailure() !== FAILED_NOT || this.flags & SHUTTING) return false;
+    return !spend() && this.stageNow(p);
   }
 
   /** All of `buffers`, in one piece among other writes; the array is ours. */
