@@ -1,19 +1,36 @@
 /*
  * The batches of a journal: written, and where that is asked for on the disk before anybody goes on, in one go of a
- * thread. Such a batch costs less in the disk than on the way to the thread and back, so that the way is made once,
- * and what carries a batch is made once for many.
+ * thread. Such a batch costs less in the disk than on the way to the thread and back. So the thread is the carrier's
+ * own, with nothing to lock and nobody else to wake.
  */
 #define _GNU_SOURCE
+#include <linux/futex.h>
+#include <pthread.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "gopark.h"
+#include "arguments.h"
+
+enum { STACK = 256 * 1024 };
+
+/* What a thread finds to do, in the word that it sleeps on; and whether somebody sleeps on it until that is done. */
+enum { LOADED = 1, ENDING = 2, AWAITED = 4 };
 
 typedef struct {
-	napi_async_work work;
-	napi_ref done;
-	bool running, orphaned;
+	napi_env env;
+	napi_async_cleanup_hook_handle cleanup;
+	napi_async_context async_context;
+	napi_ref done, outcome_memory;
+	double *outcome; /* JavaScript's: what `written` and `synced` were */
+	pthread_t thread;
+	int32_t word;
+	int told; /* an eventfd: how the thread says that it is done */
+	uv_poll_t *poll;
+	bool running, closing;
+	/* One batch: the thread's while the word has LOADED. */
 	int32_t fd;
 	int64_t position; /* -1: where the descriptor stands, or appended */
 	size_t total;
@@ -24,10 +41,8 @@ typedef struct {
 	struct iovec *vectors;
 } carrier_t;
 
-static void write_now(napi_env env, void *data)
+static void write_now(carrier_t *carrier)
 {
-	(void)env;
-	carrier_t *carrier = data;
 	ssize_t written;
 	do {
 		written = carrier->position < 0
@@ -45,55 +60,134 @@ static void write_now(napi_env env, void *data)
 	carrier->synced = status < 0 ? -errno : 0;
 }
 
-static void free_carrier(napi_env env, carrier_t *carrier)
+static void *run(void *data)
 {
-	napi_delete_reference(env, carrier->done);
-	napi_delete_async_work(env, carrier->work);
+	carrier_t *carrier = data;
+	const uint64_t one = 1;
+	prctl(PR_SET_NAME, "gopark-batch");
+	for (;;) {
+		int32_t word = __atomic_load_n(&carrier->word, __ATOMIC_ACQUIRE);
+		if (word & LOADED) {
+			write_now(carrier);
+			if (__atomic_fetch_and(&carrier->word, ~LOADED, __ATOMIC_RELEASE) & AWAITED)
+				syscall(SYS_futex, &carrier->word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+			/* It never gets full. */
+			while (write(carrier->told, &one, sizeof one) < 0 && errno == EINTR)
+				;
+		} else if (word & ENDING) {
+			return NULL;
+		} else {
+			syscall(SYS_futex, &carrier->word, FUTEX_WAIT_PRIVATE, word, NULL, NULL, 0);
+		}
+	}
+}
+
+static void tell_thread(carrier_t *carrier, int32_t what)
+{
+	__atomic_fetch_or(&carrier->word, what, __ATOMIC_RELEASE);
+	syscall(SYS_futex, &carrier->word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
+static void on_told(uv_poll_t *handle, int status, int events)
+{
+	(void)status;
+	(void)events;
+	carrier_t *carrier = uv_handle_get_data((uv_handle_t *)handle);
+	uint64_t times;
+	napi_handle_scope scope;
+	if (read(carrier->told, &times, sizeof times) < 0 || __atomic_load_n(&carrier->word, __ATOMIC_ACQUIRE) & LOADED)
+		return;
+	carrier->running = false;
+	uv_unref((uv_handle_t *)handle);
+	if (carrier->closing || napi_open_handle_scope(carrier->env, &scope) != napi_ok)
+		return;
+	carrier->outcome[0] = carrier->written;
+	carrier->outcome[1] = carrier->synced;
+	call_javascript(carrier->env, carrier->async_context, carrier->done);
+	napi_close_handle_scope(carrier->env, scope);
+}
+
+static void free_carrier(carrier_t *carrier)
+{
+	if (carrier->told >= 0)
+		close(carrier->told);
+	free(carrier->poll);
 	free(carrier->vectors);
 	free(carrier);
 }
 
-static void written(napi_env env, napi_status status, void *data)
+static void on_closed(uv_handle_t *handle)
 {
-	carrier_t *carrier = data;
-	napi_value done, global, results[2];
-	carrier->running = false;
-	if (carrier->orphaned) {
-		free_carrier(env, carrier);
-		return;
-	}
-	napi_get_reference_value(env, carrier->done, &done);
-	napi_get_global(env, &global);
-	napi_create_int64(env, status == napi_ok ? carrier->written : -ECANCELED, &results[0]);
-	napi_create_int32(env, carrier->synced, &results[1]);
-	napi_call_function(env, global, done, 2, results, NULL);
+	carrier_t *carrier = uv_handle_get_data(handle);
+	napi_remove_async_cleanup_hook(carrier->cleanup);
+	free_carrier(carrier);
 }
 
-/* Nobody can use it any more. */
-static void abandon(napi_env env, void *data, void *hint)
+/* What the thread reads is the environment's: a batch that has begun ends before that goes. */
+static void on_environment_end(napi_async_cleanup_hook_handle hook, void *data)
 {
-	(void)hint;
+	(void)hook; /* given back when the handle is closed */
 	carrier_t *carrier = data;
-	if (carrier->running)
-		carrier->orphaned = true;
-	else
-		free_carrier(env, carrier);
+	carrier->closing = true;
+	tell_thread(carrier, ENDING);
+	pthread_join(carrier->thread, NULL);
+	uv_close((uv_handle_t *)carrier->poll, on_closed);
 }
 
-/* carrier(done): carries one batch at a time; undefined when there is no memory. */
+/* Signals are for Node's own threads. */
+static int start_thread(carrier_t *carrier)
+{
+	sigset_t all, before;
+	pthread_attr_t attributes;
+	if (pthread_attr_init(&attributes) != 0)
+		return -1;
+	pthread_attr_setstacksize(&attributes, STACK);
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	int status = pthread_create(&carrier->thread, &attributes, run, carrier);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pthread_attr_destroy(&attributes);
+	return status;
+}
+
+/* carrier(outcome, done): carries one batch at a time, until the environment ends; undefined when there is no memory. */
 static napi_value make_carrier(napi_env env, napi_callback_info info)
 {
-	size_t count = 1;
-	napi_value done, name, result = NULL;
-	napi_get_cb_info(env, info, &count, &done, NULL, NULL);
+	size_t count = 2, length;
+	napi_value values[2], name, result = NULL;
+	void *outcome;
+	uv_loop_t *loop;
+	napi_get_cb_info(env, info, &count, values, NULL, NULL);
+	if (napi_get_arraybuffer_info(env, values[0], &outcome, &length) != napi_ok || length < 2 * sizeof(double))
+		return NULL;
 	carrier_t *carrier = calloc(1, sizeof *carrier);
 	if (carrier == NULL)
 		return NULL;
+	carrier->env = env;
+	carrier->outcome = outcome;
+	carrier->told = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	carrier->poll = calloc(1, uv_handle_size(GOPARK_UV_POLL));
+	napi_get_uv_event_loop(env, (struct uv_loop_s **)&loop);
+	if (carrier->told < 0 || carrier->poll == NULL || start_thread(carrier) != 0) {
+		free_carrier(carrier);
+		return NULL;
+	}
+	if (uv_poll_init(loop, carrier->poll, carrier->told) != 0) {
+		tell_thread(carrier, ENDING);
+		pthread_join(carrier->thread, NULL);
+		free_carrier(carrier);
+		return NULL;
+	}
+	uv_handle_set_data((uv_handle_t *)carrier->poll, carrier);
+	uv_poll_start(carrier->poll, GOPARK_UV_READABLE, on_told);
+	/* Only a batch under way keeps the process alive. */
+	uv_unref((uv_handle_t *)carrier->poll);
 	napi_create_string_utf8(env, "gopark", NAPI_AUTO_LENGTH, &name);
-	napi_create_reference(env, done, 1, &carrier->done);
-	napi_create_async_work(env, NULL, name, write_now, written, carrier, &carrier->work);
-	if (napi_create_external(env, carrier, abandon, NULL, &result) != napi_ok)
-		free_carrier(env, carrier);
+	napi_async_init(env, NULL, name, &carrier->async_context);
+	napi_create_reference(env, values[0], 1, &carrier->outcome_memory);
+	napi_create_reference(env, values[1], 1, &carrier->done);
+	napi_add_async_cleanup_hook(env, on_environment_end, carrier, &carrier->cleanup);
+	napi_create_external(env, carrier, NULL, NULL, &result);
 	return result;
 }
 
@@ -118,35 +212,53 @@ static int32_t load(napi_env env, carrier_t *carrier, napi_value buffers)
 }
 
 /*
- * carry(carrier, fd, buffers, position, syncs): writes all that goes into one call, on a thread, and makes the disk have
- * it if that was all and `syncs`. 0: the carrier's function will get the count or a negated errno, and 0 or the negated
- * errno of the disk: -ECANCELED where it was not asked. Until then the caller keeps `buffers`. Or a negated errno.
+ * carry(carrier, fd, buffers, position, syncs): writes all that goes into one call, on the thread, and makes the disk have
+ * it if that was all and `syncs`. 0: the carrier's function will be called when `outcome` has the count or a negated
+ * errno, and 0 or the negated errno of the disk: -ECANCELED where it was not asked. Until then the caller keeps
+ * `buffers`. Or a negated errno.
  */
 static napi_value carry(napi_env env, napi_callback_info info)
 {
 	size_t count = 5;
-	napi_value values[5], result;
+	napi_value values[5];
 	carrier_t *carrier = NULL;
 	napi_get_cb_info(env, info, &count, values, NULL, NULL);
 	napi_get_value_external(env, values[0], (void **)&carrier);
-	int32_t begun = carrier->running ? -EBUSY : 0;
-	if (begun == 0) {
-		carrier->synced = -ECANCELED;
-		napi_get_value_int32(env, values[1], &carrier->fd);
-		napi_get_value_int64(env, values[3], &carrier->position);
-		napi_get_value_bool(env, values[4], &carrier->syncs);
-		begun = load(env, carrier, values[2]);
+	if (carrier->running || carrier->closing)
+		return number(env, -EBUSY);
+	carrier->synced = -ECANCELED;
+	carrier->fd = int_argument(env, values[1]);
+	napi_get_value_int64(env, values[3], &carrier->position);
+	napi_get_value_bool(env, values[4], &carrier->syncs);
+	int32_t status = load(env, carrier, values[2]);
+	if (status < 0)
+		return number(env, status);
+	carrier->running = true;
+	uv_ref((uv_handle_t *)carrier->poll);
+	tell_thread(carrier, LOADED);
+	return number(env, 0);
+}
+
+/* awaitCarried(carrier): blocks until it carries nothing any more: for the end of the process, which ends its threads. */
+static napi_value await_carried(napi_env env, napi_callback_info info)
+{
+	size_t count = 1;
+	napi_value value;
+	carrier_t *carrier = NULL;
+	napi_get_cb_info(env, info, &count, &value, NULL, NULL);
+	napi_get_value_external(env, value, (void **)&carrier);
+	int32_t word = __atomic_or_fetch(&carrier->word, AWAITED, __ATOMIC_ACQUIRE);
+	while (word & LOADED) {
+		syscall(SYS_futex, &carrier->word, FUTEX_WAIT_PRIVATE, word, NULL, NULL, 0);
+		word = __atomic_load_n(&carrier->word, __ATOMIC_ACQUIRE);
 	}
-	if (begun == 0) {
-		carrier->running = true;
-		napi_queue_async_work(env, carrier->work);
-	}
-	napi_create_int32(env, begun, &result);
-	return result;
+	__atomic_fetch_and(&carrier->word, ~AWAITED, __ATOMIC_RELAXED);
+	return NULL;
 }
 
 const napi_property_descriptor batch_functions[] = {
-	{ "carrier", NULL, make_carrier, NULL, NULL, NULL, napi_default, NULL },
-	{ "carry", NULL, carry, NULL, NULL, NULL, napi_default, NULL },
+	FUNCTION("carrier", make_carrier),
+	FUNCTION("carry", carry),
+	FUNCTION("awaitCarried", await_carried),
 };
 const size_t batch_function_count = sizeof batch_functions / sizeof *batch_functions;

@@ -43,11 +43,13 @@ function findCarriers(): Pick<FileEngine, 'writeBatch'> {
   };
 }
 
-/** What a batch needs on its way to a thread: made once, used again and again. */
+/** A thread for batches, and what one needs on its way there: made once, used again and again. */
 class Carrier {
   readonly #native: Native;
   readonly #idle: Carrier[];
   readonly #handle: unknown;
+  /** Filled in by the native part: what `BatchEnded` is told. */
+  readonly #outcome = new Float64Array(2);
   /** What a thread reads: here, so that the garbage collector sees it in use. */
   buffers: readonly Uint8Array[] | null = null;
   #ended: BatchEnded | null = null;
@@ -55,7 +57,12 @@ class Carrier {
   constructor(native: Native, idle: Carrier[]) {
     this.#native = native;
     this.#idle = idle;
-    this.#handle = native.carrier((written, synced) => this.#returned()(written, synced));
+    this.#handle = native.carrier(this.#outcome.buffer, () => {
+      const [written, synced] = this.#outcome;
+      this.#returned()(written!, synced!);
+    });
+    // `process.exit` ends threads in the middle of a write: what has begun ends before that.
+    if (this.#handle !== undefined) process.on('exit', () => native.awaitCarried(this.#handle));
   }
 
   carry(

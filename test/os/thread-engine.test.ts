@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { type DurableWrite, durableWrite } from '#dist/os/durable-write.js';
 import { threadEngine } from '#dist/os/thread-engine.js';
+import { runChild } from '../lib/child.ts';
 import { needsNative } from '../lib/needs.ts';
 import { directoryOf } from './lib.ts';
 
@@ -69,5 +70,46 @@ describe('a thread writes and syncs in one go', needsNative(), () => {
     } finally {
       closeSync(full);
     }
+  });
+
+  // Without gopark's network: nothing else stands in the event loop.
+  const carrying = (path: string, rest: string) => `
+    import { openSync } from 'node:fs';
+    import { threadEngine } from '#dist/os/thread-engine.js';
+    const piece = Buffer.alloc(1 << 20, 'x');
+    const fd = openSync(${JSON.stringify(path)}, 'w');
+    threadEngine.writeBatch(fd, [piece, piece, piece], null, true, (written, synced) => console.log(written, synced));
+    ${rest}`;
+
+  test('keeps the process alive until it is done, and no longer', async (t) => {
+    const path = join(directoryOf(t), 'f');
+    const { code, stdout, stderr } = await runChild(carrying(path, ''));
+    assert.deepEqual([code, stdout, stderr], [0, `${3 << 20} 0\n`, '']);
+  });
+
+  test('process.exit: what has begun is written to its end', async (t) => {
+    const path = join(directoryOf(t), 'f');
+    const { code, stdout, stderr } = await runChild(carrying(path, 'process.exit(3);'));
+    assert.deepEqual([code, stdout, stderr], [3, '', '']);
+    assert.equal(statSync(path).size, 3 << 20);
+  });
+
+  test('a worker ends meanwhile: what has begun is written to its end', async (t) => {
+    const path = join(directoryOf(t), 'f');
+    const program = `
+      import { Worker } from 'node:worker_threads';
+      const worker = new Worker(
+        \`import { openSync } from 'node:fs';
+        import { threadEngine } from '#dist/os/thread-engine.js';
+        const piece = Buffer.alloc(3 << 20, 'x');
+        const fd = openSync(${JSON.stringify(path)}, 'w');
+        threadEngine.writeBatch(fd, [piece], null, true, () => console.log('told'));
+        process.exit(3);\`,
+        { eval: true },
+      );
+      worker.on('exit', (code) => console.log('ended', code));`;
+    const { code, stdout, stderr } = await runChild(program);
+    assert.deepEqual([code, stdout, stderr], [0, 'ended 3\n', '']);
+    assert.equal(statSync(path).size, 3 << 20);
   });
 });

@@ -117,10 +117,11 @@ export interface Native {
   /** Locks a file, by its descriptor, for as long as that is open: 0 or a negated errno. */
   lock(fd: number): number;
   /**
-   * What takes one batch at a time to a thread: `done` gets the count or a negated errno, and 0 or the negated errno
-   * of the disk, -ECANCELED where it was not asked. Undefined when there is no memory.
+   * A thread that takes one batch at a time, for as long as this thread lives. `done` is called when `outcome`, two
+   * float64, has the count or a negated errno, and 0 or the negated errno of the disk, -ECANCELED where it was not
+   * asked. Undefined when there is no memory, or no thread.
    */
-  carrier(done: (written: number, synced: number) => void): unknown;
+  carrier(outcome: ArrayBuffer, done: () => void): unknown;
   /**
    * Writes `buffers` in one call (1024 of them at most), and where `syncs` makes the disk have that, if it was all;
    * `position` -1: where the descriptor stands, or appended. The caller keeps `buffers` until `done` is called. 0, or
@@ -133,6 +134,8 @@ export interface Native {
     position: number,
     syncs: boolean,
   ): number;
+  /** Blocks until it carries nothing any more. */
+  awaitCarried(carrier: unknown): void;
   /**
    * Copies at most `length` bytes between two files, on a thread. Descriptors must stay open until `done` is called,
    * with the count or a negated errno. 0, or a negated errno: then it is not called.
