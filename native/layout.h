@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-enum { LAYOUT_VERSION = 25 };
+enum { LAYOUT_VERSION = 26 };
 
 /* The header. JavaScript fills in the first six before init; the rest changes all the time. */
 enum {

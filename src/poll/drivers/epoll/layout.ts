@@ -2,7 +2,7 @@
  * The memory that TypeScript and C share, as native/layout.h describes it: int32 words in the order header,
  * completions, segments, dirty list, slots. The two files change together, and `LAYOUT_VERSION` with them.
  */
-export const LAYOUT_VERSION = 25;
+export const LAYOUT_VERSION = 26;
 
 export const H_VERSION = 0;
 export const H_SLOTS = 1;
