@@ -28,6 +28,12 @@ typedef struct {
 
 enum { SENT = INT32_MAX };
 
+/* How often, where JavaScript reads it as unsigned. */
+static void count_up(int32_t *counter, uint32_t by)
+{
+	*counter = (int32_t)((uint32_t)*counter + by);
+}
+
 typedef struct {
 	send_t sends[MOST_SENDS];
 	struct msghdr messages[MOST_MESSAGES];
@@ -98,6 +104,13 @@ static void report(driver_t *driver, slot_t *slot, int32_t sent, int32_t unsent)
 		complete(driver, K_SEND_FAILED, slot, sent, unsent);
 }
 
+static void send_plainly(driver_t *driver, int32_t index)
+{
+	slot_t *slot = &driver->slots[index];
+	int32_t unsent, sent = flush_slot(driver, slot, &unsent);
+	report(driver, slot, sent, unsent);
+}
+
 /* The first `to` of the dirty slots: how many have been dealt with. Who is left is sent by plain calls. */
 int32_t ring_flush(driver_t *driver, int32_t to)
 {
@@ -116,6 +129,7 @@ int32_t ring_flush(driver_t *driver, int32_t to)
 			return from;
 		uint32_t mask = ring->sq_entries - 1, tail = *ring->sq_tail;
 		uint32_t cq_before = __atomic_load_n(ring->cq_tail, __ATOMIC_ACQUIRE);
+		uint32_t serial = ++ring->send_batch;
 		for (; from < to && count < most; from++) {
 			slot_t *slot = &driver->slots[driver->dirty[from]];
 			if (slot->out_head >= 0) {
@@ -123,10 +137,16 @@ int32_t ring_flush(driver_t *driver, int32_t to)
 				if (!fill(driver, batch, slot, &messages, sqe))
 					break;
 				sqe->user = ring->send_user | count;
-				sqe->generation = slot->generation;
+				sqe->generation = serial;
 				batch->sends[count++] = (send_t){ driver->dirty[from], SENT };
 			}
 			slot->flags &= ~F_DIRTY;
+		}
+		if (count == 0 && from < to) {
+			/* A chain too long for a submission, in front: by itself, and on with the others. */
+			driver->slots[driver->dirty[from]].flags &= ~F_DIRTY;
+			send_plainly(driver, driver->dirty[from++]);
+			continue;
 		}
 		if (count == 0)
 			return from;
@@ -135,19 +155,21 @@ int32_t ring_flush(driver_t *driver, int32_t to)
 		uint32_t cq_after = __atomic_load_n(ring->cq_tail, __ATOMIC_ACQUIRE);
 		for (; cq_before != cq_after; cq_before++) {
 			struct uring_cqe *cqe = &ring->cqes[cq_before & (ring->cq_entries - 1)];
-			if ((cqe->user & ~(uint32_t)(MOST_SENDS - 1)) == ring->send_user)
+			/* Of this batch: what else has its mark may be a straggler. */
+			if ((cqe->user & ~(uint32_t)(MOST_SENDS - 1)) == ring->send_user && cqe->generation == serial)
 				batch->sends[cqe->user & (MOST_SENDS - 1)].result = cqe->result;
 		}
-		for (uint32_t i = 0; i < count; i++) {
+		uint32_t taken = count - left, in_part = 0;
+		for (uint32_t i = 0; i < taken; i++) {
 			slot_t *slot = &driver->slots[batch->sends[i].slot];
-			int32_t sent = batch->sends[i].result, unsent = slot->out_length;
-			if (i >= count - left)
-				sent = flush_slot(driver, slot, &unsent);
-			header[H_RING_SHORT] += sent != SENT;
-			report(driver, slot, sent, unsent);
+			in_part += batch->sends[i].result != SENT;
+			report(driver, slot, batch->sends[i].result, slot->out_length);
 		}
-		header[H_RING_CALLS]++;
-		header[H_RING_SENDS] += count;
+		for (uint32_t i = taken; i < count; i++)
+			send_plainly(driver, batch->sends[i].slot);
+		count_up(&header[H_RING_CALLS], 1);
+		count_up(&header[H_RING_SENDS], taken);
+		count_up(&header[H_RING_SHORT], in_part);
 		if (left > 0)
 			return from;
 	}
@@ -176,6 +198,7 @@ static napi_value uring_sends(napi_env env, napi_callback_info info)
 		return number(env, -ENOMEM);
 	ring->send_user = (uint32_t)int_argument(env, values[1]) << TAG_SHIFT;
 	ring->worth_sending = int_argument(env, values[2]);
+	ring_detach(driver);
 	ring->driver = driver;
 	driver->ring = ring;
 	return number(env, 0);

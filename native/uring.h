@@ -93,6 +93,7 @@ typedef struct uring {
 	void *batch; /* memory for sends */
 	int32_t worth_sending; /* at least so many at a time */
 	uint32_t send_user; /* what marks a send, in the upper bits of its user data */
+	uint32_t send_batch; /* number of the last batch of sends */
 	uv_loop_t *loop;
 	uv_poll_t *poll;
 	uv_prepare_t *prepare;

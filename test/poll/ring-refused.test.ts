@@ -7,8 +7,18 @@ import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { ringFeature } from '#dist/cli/doctor/ring.js';
 import { decide } from '#dist/poll/drivers/choice.js';
 import { findNative, loadNative, type Native } from '#dist/poll/drivers/epoll/native.js';
+import {
+  MSG_WAITALL,
+  OP_SEND,
+  OP_SENDMSG,
+  Q_HEAD,
+  Q_OP_FLAGS,
+  SQE_CQE_SKIP_SUCCESS,
+  SQE_SIZE,
+} from '#dist/poll/drivers/uring/abi.js';
 import { tryRing } from '#dist/poll/drivers/uring/trial.js';
 import { needsNative } from '../lib/needs.ts';
 
@@ -155,6 +165,52 @@ describe('io_uring refused', needsNative(), () => {
       assert.deepEqual([choice.driver, choice.degraded], ['epoll', true]);
       assert.match(choice.others[0]!.why, why);
     }
+  });
+
+  test('sends that are not answered as they need to be: the driver runs, and they are plain calls', () => {
+    const native = loadNative();
+    if (tryRing(native).refusal !== null) return;
+    /** As if the kernel told of what goes whole, or waited for room. */
+    const without = (flags: number, word: number) => {
+      let sqes = new Int32Array(0);
+      return altered({
+        uringOpen: (...args: Parameters<Native['uringOpen']>) => {
+          const opened = native.uringOpen(...args);
+          if (typeof opened !== 'number') sqes = new Int32Array(opened.sqes);
+          return opened;
+        },
+        uringEnter: (ring: unknown, wait: number) => {
+          for (let at = 0; at < sqes.length; at += SQE_SIZE) {
+            const op = sqes[at]! & 0xff;
+            if (op === OP_SEND || op === OP_SENDMSG) sqes[at + word]! &= ~flags;
+          }
+          return native.uringEnter(ring, wait);
+        },
+      });
+    };
+    let pairs = 0;
+    const broken: [native: Native, why: RegExp][] = [
+      [without(SQE_CQE_SKIP_SUCCESS << 8, Q_HEAD), /SEND tells of what goes whole: 2/],
+      [without(MSG_WAITALL, Q_OP_FLAGS), /SEND does not tell what goes in part: undefined/],
+      [
+        // The first pair is the round trip's, the second SEND's.
+        altered({ socketPair: (p: Int32Array) => (++pairs === 3 ? -ENOMEM : native.socketPair(p)) }),
+        /SENDMSG could not be tried: ENOMEM/,
+      ],
+    ];
+    for (const [other, why] of broken) {
+      const { refusal, plainSends } = tryRing(other);
+      assert.equal(refusal, null);
+      assert.match(plainSends ?? 'by the ring', why);
+      assert.match(
+        ringFeature({ incremental: true, plainSends }).detail,
+        /; small writes are plain calls, because the kernel's SEND/,
+      );
+    }
+    assert.match(
+      ringFeature({ incremental: true, plainSends: null }).detail,
+      /; small writes are submissions$/,
+    );
   });
 
   test('nobody else tries: without asking, and for epoll and portable, no ring is opened', () => {

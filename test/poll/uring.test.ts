@@ -155,48 +155,6 @@ describe('uring', () => {
     far.closeNow();
   });
 
-  test('what many goroutines write in one turn goes in a few calls, more than one takes', async () => {
-    const driver = uring();
-    const pairs: [TCPConn, TCPConn][] = [];
-    for (let i = 0; i < 300; i++) pairs.push(await pair());
-    const p = pairs.map(() => new Uint8Array(64));
-    const reading = pairs.map(([, far], i) => far.read(p[i]!));
-    await turns(5);
-    const before = driver.sent!;
-    await Promise.all(pairs.map(([near], i) => near.write(new Uint8Array(64).fill(i))));
-    assert.deepEqual(new Set(await Promise.all(reading)), new Set([64]));
-    const { calls, sends, short } = driver.sent!;
-    assert.equal(sends - before.sends, 300);
-    assert.ok(calls - before.calls <= 3, `${calls - before.calls} calls`);
-    assert.equal(short, before.short);
-    for (const [i, bytes] of p.entries()) assert.ok(bytes.every((byte) => byte === (i & 0xff)));
-    for (const ends of pairs) for (const end of ends) end.closeNow();
-  });
-
-  test('what the peer has no room for goes in part, and goes on when there is some', async () => {
-    const driver = uring();
-    const pairs = [await pair(), await pair()];
-    const before = driver.sent!.short;
-    let written = 0;
-    const piece = 10_000;
-    while (driver.sent!.short < before + 2) {
-      for (const [near] of pairs) assert.ok(near.tryWrite(streamBytes(3, written, written + piece)));
-      written += piece;
-      await turns(2);
-    }
-    for (const [near, far] of pairs) {
-      const p = new Uint8Array(60_000);
-      for (let at = 0; at < written; ) {
-        const n = await far.read(p);
-        assert.ok(n !== null);
-        assert.deepEqual(p.subarray(0, n), streamBytes(3, at, at + n));
-        at += n;
-      }
-      near.closeNow();
-      far.closeNow();
-    }
-  });
-
   test('idle, it sleeps', async () => {
     const [near, far] = await pair();
     const p = new Uint8Array(10);

@@ -2,5 +2,6 @@
 import { loadNative } from '../../poll/drivers/epoll/native.ts';
 import { describeRefusal, tryRing } from '../../poll/drivers/uring/trial.ts';
 
-const { refusal, incremental } = tryRing(loadNative());
-console.log(JSON.stringify({ why: refusal === null ? null : describeRefusal(refusal), incremental }));
+const { refusal, incremental, plainSends } = tryRing(loadNative());
+const why = refusal === null ? null : describeRefusal(refusal);
+console.log(JSON.stringify({ why, incremental, plainSends }));

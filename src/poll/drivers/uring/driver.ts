@@ -44,7 +44,7 @@ import {
 export class UringDriver extends UringReceiving {
   override readonly name: string = 'uring';
   override readonly capabilities: ReadonlySet<Capability> = new Set(CAPABILITIES);
-  #sendsByRing = false;
+  #whyPlainSends: string | null = 'it has not been started';
 
   /** The driver of this thread, on a ring that no other driver has; or what the kernel refused it. */
   static on(ring: Ring, native: Native, sizes: Sizes, shapes: BufferSizes): UringDriver | Refusal {
@@ -56,14 +56,22 @@ export class UringDriver extends UringReceiving {
   override start(receiver: Parameters<EpollDriver['start']>[0]): void {
     super.start(receiver);
     this.native.ringConnections();
-    this.#sendsByRing = sendByRing(this.ring, this.native);
+    this.#whyPlainSends = sendByRing(this.ring, this.native);
   }
 
-  /** What went by the ring; null: this kernel does not answer as that needs it, and chains are sent by plain calls. */
-  get sent(): SentByRing | null {
+  /** Why chains are sent by plain calls; null: they are sent by the ring. */
+  get whyPlainSends(): string | null {
+    return this.#whyPlainSends;
+  }
+
+  /** What went by the ring so far. */
+  get sent(): SentByRing {
     const { words } = this;
-    if (!this.#sendsByRing) return null;
-    return { calls: words[H_RING_CALLS]!, sends: words[H_RING_SENDS]!, short: words[H_RING_SHORT]! };
+    return {
+      calls: words[H_RING_CALLS]! >>> 0,
+      sends: words[H_RING_SENDS]! >>> 0,
+      short: words[H_RING_SHORT]! >>> 0,
+    };
   }
 
   // Opening

@@ -17,6 +17,7 @@ import {
 } from './abi.ts';
 import { ProvidedBuffers } from './buffers.ts';
 import { highWord, type Refusal, Ring } from './ring.ts';
+import { whyPlainSends } from './sends.ts';
 
 /** What the driver cannot do without. */
 const NEEDED: readonly (readonly [op: number, name: string])[] = [
@@ -38,22 +39,27 @@ export interface Trial {
   readonly refusal: Refusal | null;
   /** Whether the kernel fills buffers piece by piece (6.12). */
   readonly incremental: boolean;
+  /** Why small writes are sent by plain calls (sends.ts); null: they go by the ring, or there is none. */
+  readonly plainSends: string | null;
 }
 
 /** Sets up a ring as the driver needs it, sends a few bytes through it, and gives it back. */
 export function tryRing(native: Native): Trial {
+  const refused = (refusal: Refusal) => ({ refusal, incremental: false, plainSends: null });
   const ring = Ring.open(native, { submissions: 8, completions: 16 });
-  if (!(ring instanceof Ring)) return { refusal: ring, incremental: false };
+  if (!(ring instanceof Ring)) return refused(ring);
   try {
     for (const [op, name] of NEEDED) {
-      if (!ring.supports(op))
-        return { refusal: { step: `its operation ${name}`, errno: ENOSYS }, incremental: false };
+      if (!ring.supports(op)) return refused({ step: `its operation ${name}`, errno: ENOSYS });
     }
     const shape = { count: 2, size: 4096 };
     const slab = new Uint8Array(shape.count * shape.size);
     const buffers = ProvidedBuffers.register(ring, 0, slab, 0, { incremental: shape, whole: shape });
-    if (!(buffers instanceof ProvidedBuffers)) return { refusal: buffers, incremental: false };
-    return { refusal: roundTrip(native, ring, slab, buffers), incremental: buffers.incremental };
+    if (!(buffers instanceof ProvidedBuffers)) return refused(buffers);
+    const refusal = roundTrip(native, ring, slab, buffers);
+    if (refusal !== null) return refused(refusal);
+    const plainSends = whyPlainSends(ring, native, ring.join({ completed: () => {} }));
+    return { refusal: null, incremental: buffers.incremental, plainSends };
   } finally {
     ring.close();
   }
