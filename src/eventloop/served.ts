@@ -6,6 +6,7 @@ import { LoopHost, type LoopPart } from './loop-host.ts';
 export class Served implements SlotTaker {
   readonly listener: SlotListener;
   readonly #host: LoopHost;
+  #count = 0;
 
   constructor(loop: LoopPart, listener: SlotListener) {
     this.listener = listener;
@@ -16,15 +17,17 @@ export class Served implements SlotTaker {
   async accept(): Promise<void> {
     const { fd } = this.listener;
     const next = () => fd.acceptEach(this);
+    const count = () => this.#count;
     this.#host.accepting = true;
     try {
-      while ((await this.listener.acceptNext(next)) !== null);
+      while ((await this.listener.acceptNext(next, count)) !== null);
     } finally {
       this.#host.accepting = false;
     }
   }
 
   accepted(slot: number): true {
+    this.#count++;
     this.#host.open(slot, true);
     return true;
   }

@@ -94,18 +94,23 @@ export abstract class AcceptLoop<C extends Conn> implements Listener<C> {
   }
 
   /**
-   * What `accept` gives, whatever passes by itself; null once we are closed.
+   * What `accept` gives, whatever passes by itself; null once we are closed. Where one call of `accept` gives many
+   * connections away, `count` says how many that were.
    * @internal
    */
-  async acceptNext<T>(accept: () => Promise<T>): Promise<T | null> {
-    for (let pause = FIRST_PAUSE; ; pause = Math.min(2 * pause, LONGEST_PAUSE)) {
+  async acceptNext<T>(accept: () => Promise<T>, count: () => number = () => 0): Promise<T | null> {
+    let [pause, counted] = [FIRST_PAUSE, count()];
+    for (;;) {
       try {
         return await accept();
       } catch (error) {
         if (error instanceof ClosedError) return null;
         if (!(error instanceof OpError) || !TEMPORARY.has(error.code)) throw error;
       }
+      // Connections came meanwhile: the last shortage was over, and this is another one.
+      if (count() !== counted) [pause, counted] = [FIRST_PAUSE, count()];
       await sleep(pause, { signal: this.#stopped.signal }).catch(() => {});
+      pause = Math.min(2 * pause, LONGEST_PAUSE);
     }
   }
 }

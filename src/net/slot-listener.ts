@@ -19,7 +19,7 @@ export interface SlotListener extends Listener {
   /** Of what it accepts. */
   readonly family: ConnFamily;
   /** What `accept` gives, whatever passes by itself; null once the listener is closed. */
-  acceptNext<T>(accept: () => Promise<T>): Promise<T | null>;
+  acceptNext<T>(accept: () => Promise<T>, count?: () => number): Promise<T | null>;
 }
 
 /** Whether the connections of `listener` are slots. Those of a wrapper are whatever it makes of them. */

@@ -210,7 +210,8 @@ export abstract class StreamConn<A extends Addr = Addr>
 
   /** @internal What `flush` of a buffered writer asks for first. */
   [takeNow](p: Uint8Array): boolean {
-    return this.#fd.takeNow(p);
+    // Whoever has put another `write` in front sees all that is written.
+    return this.write === StreamConn.prototype.write && this.#fd.takeNow(p);
   }
 
   /**

@@ -48,9 +48,16 @@ export abstract class StreamListener<C extends StreamConn, A extends Addr>
   protected override async acceptEach(take: (conn: C) => void): Promise<void> {
     // Whoever has put another `accept` in front is heard for each connection.
     if (this.accept !== StreamListener.prototype.accept) return super.acceptEach(take);
-    const taker = { accepted: (slot: number) => take(this.accepted(slot)) };
+    let taken = 0;
+    const taker = {
+      accepted: (slot: number) => {
+        taken++;
+        take(this.accepted(slot));
+      },
+    };
     const next = () => this.#fd.acceptEach(taker);
-    while ((await this.acceptNext(next)) !== null);
+    const count = () => taken;
+    while ((await this.acceptNext(next, count)) !== null);
   }
 
   setDeadline(at: Date | null): void {

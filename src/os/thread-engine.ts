@@ -1,6 +1,6 @@
 import fs from 'node:fs';
 import { findNative, type Native } from '../poll/drivers/epoll/native.ts';
-import { ECANCELED, ENOMEM } from '../poll/errno.ts';
+import { ECANCELED } from '../poll/errno.ts';
 import type { BatchEnded, FileEngine } from './file-engine.ts';
 
 /** Node's threads: each operation holds one until it is done. */
@@ -34,13 +34,46 @@ function findCarriers(): Pick<FileEngine, 'writeBatch'> {
   const found = findNative();
   if ('why' in found) return {};
   const { native } = found;
-  const idle: Carrier[] = [];
+  const [all, idle]: [Carrier[], Carrier[]] = [[], []];
+  const start = (): Carrier | null => {
+    const carrier = new Carrier(native, idle);
+    if (!carrier.runs) return null;
+    // `process.exit` ends threads in the middle of a write: what has begun ends before that.
+    if (all.push(carrier) === 1) {
+      process.on('exit', () => {
+        for (const carrier of all) carrier.await();
+      });
+    }
+    return carrier;
+  };
   return {
     writeBatch: (fd, buffers, position, syncs, ended) => {
-      const carrier = idle.pop() ?? new Carrier(native, idle);
-      carrier.carry(fd, buffers, position, syncs, ended);
+      const carrier = idle.pop() ?? start();
+      if (carrier !== null) carrier.carry(fd, buffers, position, syncs, ended);
+      else writeThenSync(fd, buffers, position, syncs, ended);
     },
   };
+}
+
+/** Where there is no thread or no descriptor left for a carrier: Node's threads, twice. The next batch looks again. */
+function writeThenSync(
+  fd: number,
+  buffers: readonly Uint8Array[],
+  position: number | null,
+  syncs: boolean,
+  ended: BatchEnded,
+): void {
+  const length = buffers.reduce((sum, p) => sum + p.length, 0);
+  threadEngine.write(fd, buffers, position, (error, count) => {
+    if (error) ended(negatedErrno(error), -ECANCELED);
+    else if (!syncs || count! < length) ended(count!, -ECANCELED);
+    else threadEngine.datasync(fd, (error) => ended(count!, error ? negatedErrno(error) : 0));
+  });
+}
+
+/** Of an error of Node's. */
+function negatedErrno(error: unknown): number {
+  return (error as NodeJS.ErrnoException).errno!;
 }
 
 /** A thread for batches, and what one needs on its way there: made once, used again and again. */
@@ -61,8 +94,16 @@ class Carrier {
       const [written, synced] = this.#outcome;
       this.#returned()(written!, synced!);
     });
-    // `process.exit` ends threads in the middle of a write: what has begun ends before that.
-    if (this.#handle !== undefined) process.on('exit', () => native.awaitCarried(this.#handle));
+  }
+
+  /** Whether there was a thread to be had. */
+  get runs(): boolean {
+    return this.#handle !== undefined;
+  }
+
+  /** Blocks until it carries nothing any more. */
+  await(): void {
+    this.#native.awaitCarried(this.#handle);
   }
 
   carry(
@@ -74,10 +115,7 @@ class Carrier {
   ): void {
     this.buffers = buffers;
     this.#ended = ended;
-    const begun =
-      this.#handle === undefined
-        ? -ENOMEM
-        : this.#native.carry(this.#handle, fd, buffers, position ?? -1, syncs);
+    const begun = this.#native.carry(this.#handle, fd, buffers, position ?? -1, syncs);
     if (begun < 0) setImmediate(this.#returned(), begun, -ECANCELED);
   }
 

@@ -41,8 +41,9 @@ export function callSite(callee: (...args: never[]) => unknown): CallSite | null
   if (left-- === MOST_PER_INTERVAL) intervalEnd = now() + INTERVAL;
   const site = new CallSite();
   const limit = Error.stackTraceLimit;
-  Error.stackTraceLimit = 1;
+  // An assignment throws where somebody has frozen `Error`.
+  Reflect.set(Error, 'stackTraceLimit', 1);
   Error.captureStackTrace(site, callee);
-  Error.stackTraceLimit = limit;
+  Reflect.set(Error, 'stackTraceLimit', limit);
   return site;
 }

@@ -11,10 +11,11 @@ export function originOf(fn: (...args: never[]) => unknown, callee: (...args: ne
   const known = origins.get(fn);
   if (known !== undefined) return known;
   const limit = Error.stackTraceLimit;
-  Error.stackTraceLimit = 1;
+  // An assignment throws where somebody has frozen `Error`.
+  Reflect.set(Error, 'stackTraceLimit', 1);
   const trace: { stack?: string } = {};
   Error.captureStackTrace(trace, callee);
-  Error.stackTraceLimit = limit;
+  Reflect.set(Error, 'stackTraceLimit', limit);
   const frame = trace.stack?.split('\n')[1]?.trim() ?? '';
   const site = /\(?((?:file:\/\/|\/|node:|[A-Za-z]:)[^()]*:\d+:\d+)\)?$/.exec(frame)?.[1] ?? 'unknown';
   const origin = { label: fn.name, site };

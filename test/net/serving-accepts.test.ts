@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
+import { constants } from 'node:os';
 import { describe, test } from 'node:test';
+import { Writer } from 'gopark/bufio';
 import { Connection, EventLoop } from 'gopark/eventloop';
 import { dial, listen, OpError, type TCPConn } from 'gopark/net';
+import { runChild } from '../lib/child.ts';
 import { needs } from '../lib/needs.ts';
 import { rejection, until } from '../lib/waiting.ts';
 
@@ -44,6 +47,37 @@ describe('who serves accepts for as long as connections come', () => {
     await loop.shutdown({ timeout: 0 });
   });
 
+  for (const server of ['serve', 'an event loop'] as const) {
+    test(`${server}: shortages with connections in between are not one that gets longer`, async () => {
+      const listener = await listen('tcp', '127.0.0.1:0');
+      const { fd } = listener;
+      const acceptNow = fd.acceptNow.bind(fd);
+      let short = false;
+      let shortages = 0;
+      fd.acceptNow = () => {
+        if (!short) return acceptNow();
+        short = false;
+        shortages++;
+        return -constants.errno.EMFILE;
+      };
+      const loop = new EventLoop({ onConnect: (conn) => conn.close() });
+      const serving = server === 'serve' ? listener.serve(() => {}) : loop.serve(listener);
+      const before = performance.now();
+      for (let i = 0; i < 12; i++) {
+        short = true;
+        const conn = await dial('tcp', String(listener.addr));
+        assert.equal(await conn.read(new Uint8Array(1)), null);
+        conn.closeNow();
+      }
+      assert.ok(shortages > 10);
+      // Each pause is 5 ms; twice as long each time, they would be 4 s and more.
+      assert.ok(performance.now() - before < 2000);
+      await listener.close();
+      await serving;
+      await loop.shutdown({ timeout: 0 });
+    });
+  }
+
   test('a close that somebody has put in front of a connection is the one that is called in the end', async () => {
     const listener = await listen('tcp', '127.0.0.1:0');
     let closed = 0;
@@ -60,6 +94,42 @@ describe('who serves accepts for as long as connections come', () => {
     await listener.close();
     await serving;
     conn.closeNow();
+  });
+
+  test('a write that somebody has put in front of a connection is the one that a buffered writer calls', async () => {
+    const listener = await listen('tcp', '127.0.0.1:0');
+    const conn = await dial('tcp', String(listener.addr));
+    const accepted = await listener.accept();
+    const { write } = conn;
+    let seen = 0;
+    conn.write = (p, options) => {
+      seen += p.length;
+      return write.call(conn, p, options);
+    };
+    const writer = new Writer(conn);
+    writer.writeString('hello');
+    await writer.flush();
+    assert.equal(seen, 5);
+    const p = new Uint8Array(16);
+    assert.equal(await accepted.read(p), 5);
+    for (const each of [conn, accepted]) each.closeNow();
+    await listener.close();
+  });
+
+  test('where somebody has frozen Error, a reset is told all the same', needs('linger'), async () => {
+    const { code, stdout, stderr } = await runChild(`
+      import { dial, listen } from 'gopark/net';
+      Object.freeze(Error);
+      const listener = await listen('tcp', '127.0.0.1:0');
+      const told = new Promise((resolve) => {
+        listener.serve(async (conn) => resolve(await conn.read(new Uint8Array(1)).catch(({ code }) => code)));
+      });
+      const conn = await dial('tcp', String(listener.addr));
+      conn.setLinger(0);
+      await conn.close();
+      console.log(await told);
+      await listener.close();`);
+    assert.deepEqual([code, stdout, stderr], [0, 'ECONNRESET\n', '']);
   });
 
   test(

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { closeSync, openSync, readFileSync, statSync } from 'node:fs';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { type DurableWrite, durableWrite } from '#dist/os/durable-write.js';
@@ -92,6 +93,58 @@ describe('a thread writes and syncs in one go', needsNative(), () => {
     const { code, stdout, stderr } = await runChild(carrying(path, 'process.exit(3);'));
     assert.deepEqual([code, stdout, stderr], [3, '', '']);
     assert.equal(statSync(path).size, 3 << 20);
+  });
+
+  test('more at once than an event may have listeners, and nobody complains', async (t) => {
+    const path = join(directoryOf(t), 'f');
+    const { code, stdout, stderr } = await runChild(
+      carrying(
+        path,
+        `for (let i = 1; i <= 12; i++) {
+          threadEngine.writeBatch(fd, [Buffer.from('x')], (3 << 20) + i, false, (written) => console.log(written));
+        }`,
+      ),
+    );
+    const lines = stdout.trim().split('\n').sort();
+    assert.deepEqual([code, stderr, lines.length, lines[0]], [0, '', 13, '1']);
+  });
+
+  test('without a descriptor for a thread of its own it is written nevertheless, and the next one, too', async (t) => {
+    const path = join(directoryOf(t), 'f');
+    const program = `
+      import { closeSync, openSync } from 'node:fs';
+      import { threadEngine } from '#dist/os/thread-engine.js';
+      const fd = openSync(${JSON.stringify(path)}, 'w');
+      const full = openSync('/dev/null', 'w');
+      threadEngine.writeBatch;
+      const all = [];
+      try {
+        for (;;) all.push(openSync('/dev/null', 'r'));
+      } catch (error) {
+        console.log(error.code);
+      }
+      const write = (fd, text, syncs) =>
+        new Promise((resolve) => threadEngine.writeBatch(fd, [text, text].map(Buffer.from), null, syncs, (...found) => resolve(found)));
+      console.log(await write(fd, 'ab', true), await write(fd, 'cd', false));
+      console.log(await write(full, 'ab', true), await write(9999, 'ab', true));
+      for (const each of all) closeSync(each);
+      console.log(await write(fd, 'ef', true));`;
+    const { code, stdout, stderr } = await runChild(program, { descriptors: 64 });
+    const { EBADF, ECANCELED, EINVAL } = constants.errno;
+    assert.deepEqual(
+      [code, stdout.trim().split('\n'), stderr],
+      [
+        0,
+        [
+          'EMFILE',
+          `[ 4, 0 ] [ 4, ${-ECANCELED} ]`,
+          `[ 4, ${-EINVAL} ] [ ${-EBADF}, ${-ECANCELED} ]`,
+          '[ 4, 0 ]',
+        ],
+        '',
+      ],
+    );
+    assert.equal(readFileSync(path, 'latin1'), 'ababcdcdefef');
   });
 
   test('a worker ends meanwhile: what has begun is written to its end', async (t) => {

@@ -9,10 +9,11 @@ import type { FDOwner } from './owner.ts';
 export function completionError(owner: FDOwner, op: string, failure: Failure): Error {
   if (tracing) return owner.error(op, failure);
   const limit = Error.stackTraceLimit;
-  Error.stackTraceLimit = 0;
+  // An assignment throws where somebody has frozen `Error`: then it has a stack.
+  Reflect.set(Error, 'stackTraceLimit', 0);
   try {
     return owner.error(op, failure);
   } finally {
-    Error.stackTraceLimit = limit;
+    Reflect.set(Error, 'stackTraceLimit', limit);
   }
 }
