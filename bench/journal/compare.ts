@@ -27,6 +27,9 @@ export interface Contender {
   readonly noise: Noise[];
 }
 
+/** Before each turn, in seconds. */
+const WARM_UP = 2;
+
 const slowDisk = fileURLToPath(new URL('slow-disk.js', import.meta.url));
 
 async function begin(
@@ -71,9 +74,10 @@ export async function compare(
   const contenders: Contender[] = [];
   try {
     for (const name of names) contenders.push(await begin(name, connections, directory, slow > 0));
-    for (const { tested } of contenders) await tested.run({ seconds: 1, rate, feeds: 20 });
     for (let round = 0; round < rounds; round++) {
       for (const one of contenders) {
+        // It has slept while the others had their turns, and collects its garbage when it wakes up.
+        await one.tested.run({ seconds: WARM_UP, rate, feeds: 20 });
         one.probe.take();
         const meter = new NoiseMeter(one.tested.pids);
         const found = await one.tested.run({ seconds, rate, feeds: 20 });
