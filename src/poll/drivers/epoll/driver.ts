@@ -197,7 +197,8 @@ export class EpollDriver extends Operations implements Driver {
           this.keepRemainder(slot, result);
           break;
         case K_SEND_FAILED:
-          this.faulted(slot, -result, offset)();
+          // Who is told may flush or close another one, whose remainder stands further behind in this batch.
+          this.later(this.faulted(slot, -result, offset));
           break;
       }
     }
