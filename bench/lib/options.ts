@@ -1,3 +1,22 @@
+import { type ParseArgsConfig, parseArgs } from 'node:util';
+
+type Options = NonNullable<ParseArgsConfig['options']>;
+type Values<T extends Options> = ReturnType<typeof parseArgs<{ options: T }>>['values'];
+
+/** The options of the command line; `--help` and what is wrong with them end the program with its usage. */
+export function optionsIn<const T extends Options>(options: T, usage: string): Values<T> {
+  if (process.argv.includes('--help')) {
+    console.log(usage);
+    process.exit(0);
+  }
+  try {
+    return parseArgs({ options }).values;
+  } catch (error) {
+    console.error(`${error instanceof Error ? error.message : error}\n\n${usage}`);
+    process.exit(2);
+  }
+}
+
 /** The names in a comma-separated option; all of `known` when it was not given. */
 export function namesIn(
   option: string | undefined,

@@ -1,9 +1,7 @@
-// `npm run bench`: gopark beside every peer that can be had here. `-- --quick`, `-- --only c100,open --contenders c,go,gopark:epoll`,
-// `-- --rounds 3 --out build/bench-results`, `-- --render docs/benchmarks` (writes tables and pictures of a results.json again)
-import { parseArgs } from 'node:util';
+// `npm run bench`: gopark beside every peer that can be had here.
 import { contendersIn } from '../echo/contenders.ts';
 import { compile, MissingError } from '../lib/compile.ts';
-import { namesIn, numberIn, runMain } from '../lib/options.ts';
+import { namesIn, numberIn, optionsIn, runMain } from '../lib/options.ts';
 import { available, everybody, someOf, workingDrivers } from './contenders.ts';
 import { plots, runEcho } from './echo-run.ts';
 import { runGateway } from './gateway-run.ts';
@@ -22,8 +20,21 @@ const runners: Readonly<Record<string, (plan: Plan) => Promise<Report>>> = {
   gateway: runGateway,
 };
 
-const { values } = parseArgs({
-  options: {
+const usage = `npm run bench: gopark beside every peer that can be had here (24 minutes with 6 rounds)
+
+  npm run bench -- --quick                              all of it, briefly; into build/bench-results
+  npm run bench -- --only c100,open --contenders c,go,gopark:epoll
+  npm run bench -- --render docs/benchmarks             tables and pictures of a results.json again
+
+  --only LIST        workloads: ${Object.keys(runners).join(', ')}
+  --contenders LIST  servers; gopark and gopark-eventloop take a driver, and a number of Ps: gopark:epoll:2p
+  --rounds N         default 11, with --quick 4; each round has everybody once, in another order
+  --seconds S        of a round, default 0.2, with --quick 0.1
+  --out FOLDER       default docs/benchmarks for the whole, build/bench-results for a part of it
+  --merge            keep what FOLDER has of other workloads`;
+
+const values = optionsIn(
+  {
     quick: { type: 'boolean', default: false },
     only: { type: 'string' },
     contenders: { type: 'string' },
@@ -33,7 +44,8 @@ const { values } = parseArgs({
     merge: { type: 'boolean', default: false },
     render: { type: 'string' },
   },
-});
+  usage,
+);
 
 /** A part of the whole must not take the place of the whole. */
 const whole = !values.quick && values.only === undefined && values.contenders === undefined;
