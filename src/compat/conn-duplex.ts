@@ -286,7 +286,7 @@ export class ConnDuplex extends Duplex {
   resetAndDestroy(): this {
     const conn = this.#conn;
     if (conn !== null && !this.destroyed) {
-      if (hasMethod(conn, 'setLinger')) conn.setLinger!(0);
+      conn.setLinger?.(0);
       conn.closeNow();
     }
     return this.destroy();

@@ -1,8 +1,9 @@
 import type { Duplex } from 'node:stream';
 import { ArgumentTypeError, checkBytes, hasMethod } from '../io/arguments.ts';
-import { instantIn, instantOf } from '../net/deadlines.ts';
+import { DeadlineSetters } from '../net/deadline-setters.ts';
 import { operationError } from '../net/errors.ts';
 import { type Addr, type CallOptions, type Conn, OpError, TCPAddr } from '../net/index.ts';
+import { DEFAULT_CLOSE_TIMEOUT } from '../net/options.ts';
 import { EPIPE, FAILED_CLOSED, FAILED_UNSENT, type Failure } from '../poll/index.ts';
 import { abortReason } from '../runtime/failures.ts';
 import { DuplexReads } from './duplex-reads.ts';
@@ -10,8 +11,6 @@ import { DuplexWrites } from './duplex-writes.ts';
 
 /** Where nobody knows better. */
 const SOMEWHERE: Addr = Object.freeze({ network: 'duplex', toString: () => 'duplex' });
-
-const CLOSE_TIMEOUT = 5000;
 
 /** What some streams know of their ends, as a net.Socket does. */
 interface Ends {
@@ -40,7 +39,7 @@ function addrOf(host: string | undefined, port: number | undefined): Addr {
  * await conn.close();
  * ```
  */
-export class DuplexConn implements Conn {
+export class DuplexConn extends DeadlineSetters implements Conn {
   readonly localAddr: Addr;
   readonly remoteAddr: Addr;
   readonly #stream: Duplex;
@@ -52,6 +51,7 @@ export class DuplexConn implements Conn {
 
   /** @internal */
   constructor(stream: Duplex) {
+    super();
     const ends = stream as Ends;
     this.localAddr = addrOf(ends.localAddress, ends.localPort);
     this.remoteAddr = addrOf(ends.remoteAddress, ends.remotePort);
@@ -124,31 +124,7 @@ export class DuplexConn implements Conn {
     return this.#writes.write(p, signal);
   }
 
-  setDeadline(at: Date | null): void {
-    this.#setInstants(instantOf(at), true, true);
-  }
-
-  setReadDeadline(at: Date | null): void {
-    this.#setInstants(instantOf(at), true, false);
-  }
-
-  setWriteDeadline(at: Date | null): void {
-    this.#setInstants(instantOf(at), false, true);
-  }
-
-  setTimeout(ms: number | null): void {
-    this.#setInstants(instantIn(ms), true, true);
-  }
-
-  setReadTimeout(ms: number | null): void {
-    this.#setInstants(instantIn(ms), true, false);
-  }
-
-  setWriteTimeout(ms: number | null): void {
-    this.#setInstants(instantIn(ms), false, true);
-  }
-
-  #setInstants(instant: number, reading: boolean, writing: boolean): void {
+  protected override setInstants(instant: number, reading: boolean, writing: boolean): void {
     if (this.#closed) throw this.#error('set', FAILED_CLOSED);
     if (reading) this.#reads.setDeadline(instant);
     if (writing) this.#writes.setDeadline(instant);
@@ -192,7 +168,7 @@ export class DuplexConn implements Conn {
     const patience = setTimeout(() => {
       late = this.#error('close', FAILED_UNSENT, stream.writableLength);
       stream.destroy();
-    }, CLOSE_TIMEOUT);
+    }, DEFAULT_CLOSE_TIMEOUT);
     try {
       await this.#end();
     } catch (error) {

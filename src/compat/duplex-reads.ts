@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { ParkedCall, ParkedCalls } from '../net/parked-calls.ts';
+import { TakingTurns } from '../net/taking-turns.ts';
 import { FAILED_DEADLINE, FAILED_DETACHED, type Failure } from '../poll/index.ts';
-import { nextTurn, spend } from '../runtime/budget.ts';
 
 /** One waiting read. */
 export class ReadCall extends ParkedCall<number | null> {
@@ -19,7 +19,10 @@ export class DuplexReads extends ParkedCalls<number | null, ReadCall> {
   readonly #stream: Duplex;
   readonly #errorOf: (failure: Failure) => unknown;
   readonly #broken: () => unknown;
-  #postponed = false;
+  readonly #turns = new TakingTurns(
+    () => this.calls.size > 0,
+    () => this.#one(),
+  );
 
   constructor(stream: Duplex, errorOf: (failure: Failure) => unknown, broken: () => unknown) {
     super();
@@ -35,19 +38,9 @@ export class DuplexReads extends ParkedCalls<number | null, ReadCall> {
     return reading;
   }
 
-  /** Gives waiting reads what is there, now or, when they have had luck for too long, a turn later. */
+  /** Gives waiting reads what is there. */
   match(): void {
-    while (!this.#postponed && this.calls.size > 0) {
-      if (spend()) {
-        this.#postponed = true;
-        void nextTurn().then(() => {
-          this.#postponed = false;
-          this.match();
-        });
-        return;
-      }
-      if (!this.#one()) return;
-    }
+    this.#turns.go();
   }
 
   #one(): boolean {
@@ -87,7 +80,7 @@ export class DuplexReads extends ParkedCalls<number | null, ReadCall> {
   }
 
   protected override lookOnce(): void {
-    while (this.calls.size > 0 && this.#one());
+    this.#turns.goNow();
   }
 
   error(failure: Failure): unknown {

@@ -14,7 +14,7 @@ import {
 } from '../poll/index.ts';
 import type { Addr } from './addr.ts';
 import type { CallOptions } from './conn.ts';
-import { instantIn, instantOf } from './deadlines.ts';
+import { DeadlineSetters } from './deadline-setters.ts';
 import { ClosedError, OpError, operationError, UnsupportedError } from './errors.ts';
 import { checkInt, checkObject } from './options.ts';
 import type { ConnectedPacketConn, Datagram } from './packet-conn.ts';
@@ -27,7 +27,10 @@ export interface DatagramEnds {
 }
 
 /** What UDP and Unix datagram sockets have in common. */
-export abstract class DatagramConn<A extends Addr> implements ConnectedPacketConn<A>, DatagramOwner {
+export abstract class DatagramConn<A extends Addr>
+  extends DeadlineSetters
+  implements ConnectedPacketConn<A>, DatagramOwner
+{
   readonly #fd: DatagramFD;
   readonly #ends: DatagramEnds;
   #localAddr: A | null = null;
@@ -35,6 +38,7 @@ export abstract class DatagramConn<A extends Addr> implements ConnectedPacketCon
 
   /** @internal */
   constructor(poller: Poller, slot: number, ends: DatagramEnds) {
+    super();
     this.#fd = new DatagramFD(poller, slot, this, ends.peerErrors);
     this.#ends = ends;
   }
@@ -164,31 +168,7 @@ export abstract class DatagramConn<A extends Addr> implements ConnectedPacketCon
 
   // Deadlines
 
-  setDeadline(at: Date | null): void {
-    this.#setDeadlines(instantOf(at), true, true);
-  }
-
-  setReadDeadline(at: Date | null): void {
-    this.#setDeadlines(instantOf(at), true, false);
-  }
-
-  setWriteDeadline(at: Date | null): void {
-    this.#setDeadlines(instantOf(at), false, true);
-  }
-
-  setTimeout(ms: number | null): void {
-    this.#setDeadlines(instantIn(ms), true, true);
-  }
-
-  setReadTimeout(ms: number | null): void {
-    this.#setDeadlines(instantIn(ms), true, false);
-  }
-
-  setWriteTimeout(ms: number | null): void {
-    this.#setDeadlines(instantIn(ms), false, true);
-  }
-
-  #setDeadlines(instant: number, reading: boolean, writing: boolean): void {
+  protected override setInstants(instant: number, reading: boolean, writing: boolean): void {
     this.mustBeOpen();
     if (reading) this.#fd.reading.setDeadline(instant);
     if (writing) this.#fd.writer.setDeadline(instant);

@@ -1,12 +1,12 @@
 import { checkBytes } from '../io/arguments.ts';
 import { EPIPE, FAILED_CLOSED, FAILED_DEADLINE, FAILED_DETACHED, type Failure } from '../poll/index.ts';
-import { nextTurn, spend } from '../runtime/budget.ts';
 import { abortReason } from '../runtime/failures.ts';
 import type { Addr } from './addr.ts';
 import type { CallOptions, Conn } from './conn.ts';
-import { instantIn, instantOf } from './deadlines.ts';
+import { DeadlineSetters } from './deadline-setters.ts';
 import { ClosedError, OpError, operationError } from './errors.ts';
 import { ParkedCall, ParkedCalls } from './parked-calls.ts';
+import { TakingTurns } from './taking-turns.ts';
 
 /** Of both ends of a `pipe`, which are nowhere in particular. */
 const PIPE_ADDR: Addr = Object.freeze({ network: 'pipe', toString: () => 'pipe' });
@@ -60,39 +60,31 @@ class Side<T> extends ParkedCalls<T, PipeCall<T>> {
 class Lane {
   readonly reading: Side<number | null> = new Side('read', this);
   readonly writing: Side<number> = new Side('write', this);
-  #postponed = false;
+  /** Brings first readers and first writers together. */
+  readonly #pairs = new TakingTurns(
+    () => this.#hasPair,
+    () => this.#pair(),
+  );
 
-  /** Brings first readers and first writers together, now or, when they have had luck for too long, a turn later. */
   match(): void {
-    while (!this.#postponed && this.#hasPair) {
-      if (spend()) {
-        // Two goroutines that keep each other busy would let nobody else run.
-        this.#postponed = true;
-        void nextTurn().then(() => {
-          this.#postponed = false;
-          this.match();
-        });
-        return;
-      }
-      this.#pair();
-    }
+    this.#pairs.go();
   }
 
-  /** The same at once, for those who wait now. */
   matchNow(): void {
-    while (this.#hasPair) this.#pair();
+    this.#pairs.goNow();
   }
 
   get #hasPair(): boolean {
     return this.reading.calls.size > 0 && this.writing.calls.size > 0;
   }
 
-  #pair(): void {
+  #pair(): boolean {
     const [read] = this.reading.calls;
     const [write] = this.writing.calls;
     if (read!.p.length === 0) read!.fail(FAILED_DETACHED);
     else if (write!.p.length !== write!.length) write!.fail(FAILED_DETACHED);
     else this.#move(read!, write!);
+    return true;
   }
 
   #move(read: PipeCall<number | null>, write: PipeCall<number>): void {
@@ -110,7 +102,7 @@ class Lane {
  * Where the peer has closed, reads give `null` and writes reject with an OpError `EPIPE`, as on a socket; Go gives
  * `io.ErrClosedPipe`.
  */
-class PipeConn implements Conn {
+class PipeConn extends DeadlineSetters implements Conn {
   readonly localAddr: Addr = PIPE_ADDR;
   readonly remoteAddr: Addr = PIPE_ADDR;
   readonly #in: Lane;
@@ -119,6 +111,7 @@ class PipeConn implements Conn {
   #closed = false;
 
   constructor(incoming: Lane, outgoing: Lane) {
+    super();
     this.#in = incoming;
     this.#out = outgoing;
   }
@@ -160,31 +153,7 @@ class PipeConn implements Conn {
     return writing;
   }
 
-  setDeadline(at: Date | null): void {
-    this.#setInstants(instantOf(at), true, true);
-  }
-
-  setReadDeadline(at: Date | null): void {
-    this.#setInstants(instantOf(at), true, false);
-  }
-
-  setWriteDeadline(at: Date | null): void {
-    this.#setInstants(instantOf(at), false, true);
-  }
-
-  setTimeout(ms: number | null): void {
-    this.#setInstants(instantIn(ms), true, true);
-  }
-
-  setReadTimeout(ms: number | null): void {
-    this.#setInstants(instantIn(ms), true, false);
-  }
-
-  setWriteTimeout(ms: number | null): void {
-    this.#setInstants(instantIn(ms), false, true);
-  }
-
-  #setInstants(instant: number, reading: boolean, writing: boolean): void {
+  protected override setInstants(instant: number, reading: boolean, writing: boolean): void {
     if (this.#closed) throw new ClosedError({ op: 'set', net: 'pipe' });
     if (reading) this.#in.reading.setDeadline(instant);
     if (writing) this.#out.writing.setDeadline(instant);

@@ -25,7 +25,7 @@ import type { Parked } from '../runtime/park.ts';
 import type { Addr } from './addr.ts';
 import { partsOf } from './address-parts.ts';
 import type { CallOptions, Conn } from './conn.ts';
-import { instantIn, instantOf } from './deadlines.ts';
+import { DeadlineSetters } from './deadline-setters.ts';
 import type { Detached } from './detached.ts';
 import { OpError, operationError, UnsupportedError } from './errors.ts';
 import { type ConnSettings, checkInt, setOption } from './options.ts';
@@ -57,6 +57,7 @@ function peerHasGone(error: unknown): boolean {
  * ```
  */
 export abstract class StreamConn<A extends Addr = Addr>
+  extends DeadlineSetters
   implements Conn, ReaderFrom, WriterTo, TakesNow, FDOwner
 {
   readonly #fd: FD;
@@ -66,6 +67,7 @@ export abstract class StreamConn<A extends Addr = Addr>
 
   /** @internal */
   constructor(poller: Poller, slot: number, settings: ConnSettings, localAddr: A | null) {
+    super();
     this.#fd = new FD(poller, slot, this);
     this.#settings = settings;
     this.#localAddr = localAddr;
@@ -270,31 +272,7 @@ export abstract class StreamConn<A extends Addr = Addr>
 
   // Deadlines
 
-  setDeadline(at: Date | null): void {
-    this.setInstants(instantOf(at), true, true);
-  }
-
-  setReadDeadline(at: Date | null): void {
-    this.setInstants(instantOf(at), true, false);
-  }
-
-  setWriteDeadline(at: Date | null): void {
-    this.setInstants(instantOf(at), false, true);
-  }
-
-  setTimeout(ms: number | null): void {
-    this.setInstants(instantIn(ms), true, true);
-  }
-
-  setReadTimeout(ms: number | null): void {
-    this.setInstants(instantIn(ms), true, false);
-  }
-
-  setWriteTimeout(ms: number | null): void {
-    this.setInstants(instantIn(ms), false, true);
-  }
-
-  private setInstants(instant: number, reading: boolean, writing: boolean): void {
+  protected override setInstants(instant: number, reading: boolean, writing: boolean): void {
     this.mustBeOpen('set');
     if (reading) this.#fd.reading.setDeadline(instant);
     if (writing) this.#fd.writer.setDeadline(instant);
