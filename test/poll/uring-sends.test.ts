@@ -2,27 +2,13 @@
 // plain calls, and nobody's bytes are lost or sent twice.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { dial, listen, type TCPConn } from 'gopark/net';
+import type { TCPConn } from 'gopark/net';
 import { OP_NOP } from '#dist/poll/drivers/uring/abi.js';
-import { UringDriver } from '#dist/poll/drivers/uring/driver.js';
-import { threadPoller } from '#dist/poll/index.js';
 import { runChild } from '../lib/child.ts';
 import { lacks } from '../lib/needs.ts';
 import { streamBytes } from '../lib/stream.ts';
+import { pair, uring } from '../lib/uring.ts';
 import { turns } from '../lib/waiting.ts';
-
-/** The driver of the connections in this file. */
-function uring(): UringDriver {
-  const { driver } = threadPoller();
-  assert.ok(driver instanceof UringDriver, driver.name);
-  return driver;
-}
-
-async function pair(): Promise<[near: TCPConn, far: TCPConn]> {
-  await using listener = await listen('tcp', '127.0.0.1:0');
-  const [near, far] = await Promise.all([dial('tcp', String(listener.addr)), listener.accept()]);
-  return [near, far as TCPConn];
-}
 
 async function pairs(count: number): Promise<[near: TCPConn, far: TCPConn][]> {
   const made: [TCPConn, TCPConn][] = [];

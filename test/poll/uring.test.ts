@@ -6,23 +6,9 @@ import { connect as nodeConnect, type Socket } from 'node:net';
 import { describe, test } from 'node:test';
 import { dial, listen, type TCPConn } from 'gopark/net';
 import { OP_NOP } from '#dist/poll/drivers/uring/abi.js';
-import { UringDriver } from '#dist/poll/drivers/uring/driver.js';
-import { threadPoller } from '#dist/poll/index.js';
 import { streamBytes } from '../lib/stream.ts';
+import { pair, uring } from '../lib/uring.ts';
 import { turns, until } from '../lib/waiting.ts';
-
-/** The driver of the connections in this file. */
-function uring(): UringDriver {
-  const { driver } = threadPoller();
-  assert.ok(driver instanceof UringDriver, driver.name);
-  return driver;
-}
-
-async function pair(): Promise<[near: TCPConn, far: TCPConn]> {
-  await using listener = await listen('tcp', '127.0.0.1:0');
-  const [near, far] = await Promise.all([dial('tcp', String(listener.addr)), listener.accept()]);
-  return [near, far as TCPConn];
-}
 
 /** A connection whose peer is Node's, so that the driver sees one end only. */
 async function withNode(check: (conn: TCPConn, raw: Socket) => Promise<void>): Promise<void> {
