@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { ArgumentTypeError, checkBytes, hasMethod } from '../io/arguments.ts';
 import { DeadlineSetters } from '../net/deadline-setters.ts';
-import { operationError } from '../net/errors.ts';
+import { operationError, peerHasGone } from '../net/errors.ts';
 import { type Addr, type CallOptions, type Conn, OpError, TCPAddr } from '../net/index.ts';
 import { DEFAULT_CLOSE_TIMEOUT } from '../net/options.ts';
 import { EPIPE, FAILED_CLOSED, FAILED_UNSENT, type Failure } from '../poll/index.ts';
@@ -199,7 +199,12 @@ export class DuplexConn extends DeadlineSetters implements Conn {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (!this.#closed) await this.close();
+    if (this.#closed) return;
+    try {
+      await this.close();
+    } catch (error) {
+      if (!peerHasGone(error)) throw error;
+    }
   }
 }
 

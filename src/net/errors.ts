@@ -325,3 +325,10 @@ export function operationError(failure: Failure, details: OpDetails, counts: Cou
       return new OpError(errnoName(failure), errnoMessage(failure), all);
   }
 }
+
+/** What a peer that has gone makes of `close`: no news for `await using`. */
+const PEER_GONE = new Set(['ECONNRESET', 'EPIPE', 'ENOTCONN', 'ETIMEDOUT']);
+
+export function peerHasGone(error: unknown): boolean {
+  return error instanceof OpError && PEER_GONE.has(error.code);
+}

@@ -27,17 +27,10 @@ import { partsOf } from './address-parts.ts';
 import type { CallOptions, Conn } from './conn.ts';
 import { DeadlineSetters } from './deadline-setters.ts';
 import type { Detached } from './detached.ts';
-import { OpError, operationError, UnsupportedError } from './errors.ts';
+import { OpError, operationError, peerHasGone, UnsupportedError } from './errors.ts';
 import { type ConnSettings, checkInt, setOption } from './options.ts';
 import type { ConnFamily } from './slot-listener.ts';
 import { splice } from './splice.ts';
-
-/** What a peer that has gone makes of `close`: no news for `await using`. */
-const PEER_GONE = new Set(['ECONNRESET', 'EPIPE', 'ENOTCONN', 'ETIMEDOUT']);
-
-function peerHasGone(error: unknown): boolean {
-  return error instanceof OpError && PEER_GONE.has(error.code);
-}
 
 /**
  * What every connection over a socket of the system has, TCP or Unix. See Conn for the rules that all connections

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import * as node from 'node:net';
-import { PassThrough } from 'node:stream';
+import { Duplex, PassThrough } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { describe, test } from 'node:test';
 import { connect, createServer, type TLSSocket } from 'node:tls';
@@ -259,6 +259,15 @@ describe('fromDuplex', () => {
     assert.equal(error.code, 'ERR_UNSENT');
     assert.ok(stream.destroyed);
     assert.equal((await rejection(writing)).code, 'ERR_CLOSED');
+  });
+
+  test('a peer that resets while it is closed is no news for await using, and is for close', async () => {
+    const ending = () => {
+      const reset = Object.assign(new Error('reset'), { code: 'ECONNRESET' });
+      return fromDuplex(new Duplex({ read() {}, final: (done) => done(reset) }));
+    };
+    assert.equal((await rejection(ending().close())).code, 'ECONNRESET');
+    await ending()[Symbol.asyncDispose]();
   });
 
   test('streams of something else than bytes are refused', () => {
