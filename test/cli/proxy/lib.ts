@@ -153,14 +153,21 @@ export class ProxyProcess {
 }
 
 async function connected(socket: Socket): Promise<Socket> {
-  // A reset is an end like another; `ending` tells which.
+  // A reset is an end like another; `ending` tells which, also when it came before this process looked at all.
   socket.on('error', () => {});
-  if (socket.connecting) await once(socket, 'connect');
+  if (socket.connecting) {
+    await once(socket, 'connect').catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ECONNRESET') throw error;
+    });
+  }
   return socket;
 }
 
 /** How a connection ends for whoever reads from it: its bytes, and the end or the code of the error. */
 export async function ending(socket: Socket): Promise<{ bytes: Buffer; how: string }> {
+  if (socket.errored !== null) {
+    return { bytes: Buffer.alloc(0), how: (socket.errored as NodeJS.ErrnoException).code! };
+  }
   const parts: Buffer[] = [];
   socket.on('data', (part) => parts.push(part));
   const how = await new Promise<string>((resolve) => {
