@@ -22,6 +22,7 @@ const PACKAGES = {
   linkbuffer: 'linked, reference-counted blocks of bytes',
   serve: 'many cores: Ps in worker threads',
   compat: 'Node streams (tls, http, clients), web streams and async iterables',
+  debug: 'dumps and numbers as data, Prometheus and OpenTelemetry, a live page',
   runtime: 'goroutines, errors that end them, dumps, numbers; all of it is in `gopark`, too',
 };
 

@@ -18,6 +18,8 @@ const INDEPENDENT = [
   'cli/outbox',
   'cli/protocol',
   'compat/web',
+  'debug/open-telemetry',
+  'debug/prometheus',
   'docs/',
   'examples/redis/data',
   'examples/redis/parser',

@@ -1,6 +1,7 @@
 export * as bufio from './bufio/index.ts';
 export * as bytes from './bytes/index.ts';
 export * as compat from './compat/index.ts';
+export * as debug from './debug/index.ts';
 export * as eventloop from './eventloop/index.ts';
 export * as io from './io/index.ts';
 export * as linkbuffer from './linkbuffer/index.ts';

@@ -34,6 +34,11 @@ export function fileLane(): Lane {
   return current!;
 }
 
+/** Whether anything has needed a file yet: until then nothing is chosen, and who only looks shall not be the reason. */
+export function isFileLaneChosen(): boolean {
+  return current !== null;
+}
+
 /** Every lane that this thread has. */
 export function lanes(): readonly Lane[] {
   return ringLane === null || 'why' in ringLane ? [threadLane] : [threadLane, ringLane];

@@ -61,3 +61,8 @@ export function threadPoller(): Poller {
   }
   return poller;
 }
+
+/** The same, if anything has needed it yet: for who only looks. */
+export function startedPoller(): Poller | null {
+  return poller;
+}

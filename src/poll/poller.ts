@@ -2,12 +2,15 @@ import { beginSlice } from '../runtime/budget.ts';
 import { timers } from '../runtime/timers.ts';
 import type { WaitRecord } from '../runtime/waits.ts';
 import { type CompletionReceiver, type Driver, OP_CLOSE, type Op } from './driver.ts';
+import type { FDOwner } from './fd/owner.ts';
 import type { PollDesc } from './poll-desc.ts';
 import type { Waiter } from './waiters/waiter.ts';
 
 /** Whose a slot is: takes its completions and its fault. */
 export interface SlotOwner {
   readonly slot: number;
+  /** The connection or listener above it, for who wants to know what it is. */
+  readonly owner: FDOwner;
   completed(op: Op, result: number, offset: number, more: boolean): void;
   faulted(errno: number, bytesUnsent: number): void;
   /** Its parked calls, as far as nobody else keeps a list of them. */

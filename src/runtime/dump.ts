@@ -159,7 +159,8 @@ function idOf({ goroutine, certainty, frames }: Entry): string {
   return frames.some((frame) => frame.isMain) ? 'main' : '?';
 }
 
-function nameOf(state: State): string {
+/** As the dump calls it. */
+export function nameOf(state: State): string {
   return STATES[state] ?? state;
 }
 

@@ -1,0 +1,11 @@
+export { type RuntimeStats, stack, stats } from '../runtime/index.ts';
+export { numGoroutine } from '../runtime/registry.ts';
+export { type DumpEntry, type DumpFrame, dump } from './dump.ts';
+export { type DebugHandler, type DebugOptions, debugHandler } from './handler.ts';
+export { type Metric, metrics, processMetrics, type Sample } from './metrics.ts';
+export { type Meter, type Observation, observe } from './open-telemetry.ts';
+export { prometheusContentType, prometheusText } from './prometheus.ts';
+export { DebugServer, startDebugServer } from './server.ts';
+export { serverMetrics } from './server-metrics.ts';
+export { type Snapshot, snapshot } from './snapshot.ts';
+export { type OpenSocket, sockets } from './sockets.ts';
