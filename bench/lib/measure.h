@@ -110,6 +110,23 @@ static inline double percentile_us(const struct histogram *histogram, double sha
 	return 0;
 }
 
+/* The middle one of the 99th percentiles of those that hold something, in microseconds. */
+static inline double middle_p99_us(const struct histogram *histograms, int count)
+{
+	double p99s[count + 1];
+	int filled = 0;
+	for (int i = 0; i < count; i++) {
+		if (histograms[i].count == 0)
+			continue;
+		int at = filled++;
+		double p99 = percentile_us(&histograms[i], 0.99);
+		for (; at > 0 && p99s[at - 1] > p99; at--)
+			p99s[at] = p99s[at - 1];
+		p99s[at] = p99;
+	}
+	return filled == 0 ? 0 : (p99s[(filled - 1) / 2] + p99s[filled / 2]) / 2;
+}
+
 /* Members of a JSON object: how many there were, percentiles in microseconds, and the filled buckets as pairs of
  * microseconds and a count. */
 static inline void print_latencies(const struct histogram *histogram)

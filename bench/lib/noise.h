@@ -73,7 +73,8 @@ static inline void print_cpu(const struct instant *from, const struct instant *t
 
 /* What a load has found between two instants, as one line of JSON; `answers` are messages of `size` bytes. */
 static inline void print_found(uint64_t answers, size_t size, uint64_t unanswered, const struct histogram *latencies,
-			       const struct instant *from, const struct instant *to)
+			       const struct histogram *tenths, int tenths_count, const struct instant *from,
+			       const struct instant *to)
 {
 	double seconds = (to->at - from->at) / 1e9;
 	printf("{\"messages\":%llu,\"bytes\":%llu,\"seconds\":%.4f,\"messagesPerSecond\":%.1f,\"unanswered\":%llu,",
@@ -81,6 +82,8 @@ static inline void print_found(uint64_t answers, size_t size, uint64_t unanswere
 	       (unsigned long long)unanswered);
 	print_latencies(latencies);
 	printf(",");
+	if (tenths_count > 0)
+		printf("\"p99OfTenths\":%.1f,", middle_p99_us(tenths, tenths_count));
 	print_cpu(from, to);
 	printf("}\n");
 	fflush(stdout);

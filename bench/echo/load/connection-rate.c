@@ -100,7 +100,7 @@ int main(int argc, char **argv)
 	struct instant from = look(server);
 	run_until(from.at + (int64_t)(atof(argv[5]) * 1e9));
 	struct instant to = look(server);
-	print_found(done, size, 0, &latencies, &from, &to);
+	print_found(done, size, 0, &latencies, NULL, 0, &from, &to);
 	for (int i = 0; i < connections; i++)
 		close_by_reset(all[i].fd);
 	return 0;

@@ -46,6 +46,10 @@ static size_t size, depth;
 /* The message again and again, long enough to compare a whole inbox with it from any place in the first message. */
 static uint8_t *stream, *inbox;
 static struct histogram latencies;
+/* Open loop: of the messages due in each tenth of a second of the window. A pause of the machine spoils one or two. */
+static const int64_t tenth = 100 * 1000000;
+static struct histogram *tenths;
+static int tenths_count;
 static bool measuring;
 static uint64_t answers; /* in the window */
 /* Open loop: message i is due at opened + i * interval. Latencies are of those due in the window. */
@@ -118,8 +122,10 @@ static void send_due(int64_t now)
 static void record_open(struct connection *conn, int64_t now)
 {
 	int64_t since = due(conn->answered++ * connections + (conn - all));
-	if (since >= window_from && since < window_to)
-		record(&latencies, now - since);
+	if (since < window_from || since >= window_to)
+		return;
+	record(&latencies, now - since);
+	record(&tenths[(since - window_from) / tenth], now - since);
 }
 
 static void answered(struct connection *conn, uint64_t messages)
@@ -288,6 +294,13 @@ static void begin_slice(double seconds, double warm_up)
 	opened = now_ns();
 	window_from = after(opened, warm_up);
 	window_to = after(window_from, seconds);
+	if (pattern == OPEN) {
+		free(tenths);
+		tenths_count = (window_to - window_from) / tenth + 1;
+		tenths = calloc(tenths_count, sizeof *tenths);
+		if (tenths == NULL)
+			die("calloc");
+	}
 	for (int i = 0; i < connections; i++) {
 		all[i].answered = 0;
 		if (pattern == CLOSED)
@@ -323,7 +336,7 @@ static bool run_slice(double seconds, double warm_up, int server)
 	} else {
 		run_until(now_ns() + first_patience, all_answered); /* idle, before somebody else is measured */
 	}
-	print_found(answers, size, lost, &latencies, &from, &to);
+	print_found(answers, size, lost, &latencies, tenths, tenths_count, &from, &to);
 	return all_answered();
 }
 

@@ -14,26 +14,30 @@ export class Latencies {
     this.#largest = Math.max(this.#largest, microseconds);
   }
 
-  /** What the C program's print_latencies prints. */
-  report() {
-    const histogram = [...this.#counts]
+  #histogram(): (readonly [number, number])[] {
+    return [...this.#counts]
       .sort(([a], [b]) => a - b)
       .map(([step, count]) => [Math.exp(step / STEPS), count] as const);
-    const percentile = (share: number) => {
-      let left = share * this.#count;
-      for (const [at, count] of histogram) {
-        left -= count;
-        if (left <= 0) return at;
-      }
-      return 0;
-    };
+  }
+
+  percentile(share: number): number {
+    let left = share * this.#count;
+    for (const [at, count] of this.#histogram()) {
+      left -= count;
+      if (left <= 0) return at;
+    }
+    return 0;
+  }
+
+  /** What the C program's print_latencies prints. */
+  report() {
     return {
       count: this.#count,
-      p50: percentile(0.5),
-      p99: percentile(0.99),
-      p999: percentile(0.999),
+      p50: this.percentile(0.5),
+      p99: this.percentile(0.99),
+      p999: this.percentile(0.999),
       max: this.#largest,
-      histogram,
+      histogram: this.#histogram(),
     };
   }
 }

@@ -87,10 +87,13 @@ class Client {
   #done(now: number): void {
     answeredInAll++;
     if (window !== null) window.messages++;
-    const since =
-      interval > 0 ? opened + (this.#answered++ * connections + this.#index) * interval : this.#sent.shift()!;
-    if (interval === 0 || since >= opened + load.warmUp * 1000)
-      current?.latencies.record((now - since) * 1000);
+    if (interval > 0) {
+      const since = opened + (this.#answered++ * connections + this.#index) * interval;
+      const due = since - opened - load.warmUp * 1000;
+      if (due >= 0) current?.recordDue(due, (now - since) * 1000);
+    } else {
+      current?.latencies.record((now - this.#sent.shift()!) * 1000);
+    }
     if (herd && --herdUnanswered === 0) setTimeout(letHerdLoose, HERD_PAUSE);
   }
 }
