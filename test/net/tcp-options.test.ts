@@ -175,7 +175,15 @@ describe('zones', () => {
       await a.close();
       await b.close();
     }
-    const error = await rejection(dial('tcp', `[fe80::1%no-such-if]:${listener.addr.port}`));
-    assert.ok(error instanceof OpError, String(error));
+    const { port } = listener.addr;
+    for (const host of ['fe80::1%no-such-if', 'fe80::1', 'febf::1']) {
+      const error = await rejection(dial('tcp', `[${host}]:${port}`));
+      assert.ok(error instanceof OpError && error.code === 'EINVAL', `${host}: ${error}`);
+      const bound = await rejection(listen('tcp', `[${host}]:0`));
+      assert.ok(bound instanceof OpError && bound.code === 'EINVAL', `${host}: ${bound}`);
+      const localAddress = `[${host}]:0`;
+      const from = await rejection(dial('tcp', `[::1]:${port}`, { localAddress }));
+      assert.ok(from instanceof OpError && from.code === 'EINVAL', `${host}: ${from}`);
+    }
   });
 });

@@ -21,6 +21,7 @@ import { PortableConn } from './conn.ts';
 import type { PortableDatagram } from './datagram.ts';
 import { PortableDatagrams } from './datagrams.ts';
 import type { Host, Owner } from './host.ts';
+import { lacksInterface } from './link-local.ts';
 import { PortableListener } from './listener.ts';
 import { OutboundBlocks } from './outbound.ts';
 import { Turns } from './turns.ts';
@@ -127,6 +128,7 @@ export class PortableDriver implements Driver {
   // Opening
 
   listen(host: string, port: number, options: ListenSocketOptions): number {
+    if (lacksInterface(host)) return -EINVAL;
     return this.#listener((listener) => listener.listen(host, port, options));
   }
 
@@ -169,6 +171,7 @@ export class PortableDriver implements Driver {
   }
 
   connect(host: string, port: number, local: { host: string; port: number } | null): number {
+    if (lacksInterface(host) || (local !== null && lacksInterface(local.host))) return -EINVAL;
     const from = local === null ? {} : { localAddress: local.host, localPort: local.port };
     return this.#connect({ host, port, ...from });
   }
