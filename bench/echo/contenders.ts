@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { compile, compileGoPeer, MissingError } from '../lib/compile.ts';
+import { compile, compileAddon, compileGoPeer, MissingError } from '../lib/compile.ts';
 import { npmPeer } from '../lib/npm-peer.ts';
 import type { Mode } from './servers/arguments.ts';
 import type { Workload } from './workloads.ts';
@@ -44,6 +44,11 @@ const servers: Record<string, Server> = {
   'c-threads': {
     title: 'C, a thread per connection',
     start: () => program([compile('echo/peers/echo-server-threads.c')]),
+    modes: ['echo'],
+  },
+  'c-in-node': {
+    title: "C in Node's event loop",
+    start: () => node('c-in-node', { ADDON: compileAddon('echo/peers/echo-in-node.c') }),
     modes: ['echo'],
   },
   go: { title: 'Go net', start: () => program([compileGoPeer('echo')]) },

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, statSync } from 'node:fs';
-import { basename } from 'node:path';
+import { createRequire } from 'node:module';
+import { basename, dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = new URL('../../../', import.meta.url);
@@ -53,17 +54,29 @@ function build(
   return output;
 }
 
+const cRemedy = 'install a C compiler (Debian, Ubuntu: apt-get install gcc libc6-dev) or name one in CC.';
+
 /** Compiles `bench/SOURCE`, a C file, unless that has been done; the program's path. */
 export function compile(source: string): string {
+  return compileC(source, basename(source, '.c'), []);
+}
+
+/** The same for one that Node is to load. */
+export function compileAddon(source: string): string {
+  const include = dirname(createRequire(import.meta.url).resolve('node-api-headers/include/node_api.h'));
+  return compileC(source, `${basename(source, '.c')}.node`, ['-shared', '-fPIC', `-I${include}`]);
+}
+
+function compileC(source: string, name: string, more: readonly string[]): string {
   const input = fileURLToPath(new URL(`bench/${source}`, root));
   const newest = Math.max(
     changed(input),
     changedUnder(headers, (name) => name.endsWith('.h')),
   );
-  const options = ['-O2', '-std=gnu11', '-Wall', '-Wextra', '-pthread'];
-  return build(source, basename(source, '.c'), newest, (output) => ({
+  const options = ['-O2', '-std=gnu11', '-Wall', '-Wextra', '-pthread', ...more];
+  return build(source, name, newest, (output) => ({
     command: [process.env.CC ?? 'cc', ...options, '-o', output, input],
-    remedy: 'install a C compiler (Debian, Ubuntu: apt-get install gcc libc6-dev) or name one in CC.',
+    remedy: cRemedy,
   }));
 }
 
