@@ -77,6 +77,13 @@ describe('io_uring refused', needsNative(), () => {
   const noLauncher =
     tried.status === 0 ? false : 'no C compiler, or filters of system calls are not permitted';
 
+  /** From 24 on Node begins with a ring of its own: nothing that we do would let it live under a filter that kills. */
+  const nodeAsks =
+    noLauncher === false &&
+    spawnSync(launcher, [String(SETUP), '0', process.execPath, '-e', '0']).status !== 0
+      ? 'this Node does not even start under such a filter'
+      : false;
+
   const run = (call: number, errno: number, args: string[]) => {
     const { NODE_OPTIONS: _, NODE_TEST_CONTEXT: __, ...own } = process.env;
     return spawnSync(launcher, [String(call), String(errno), process.execPath, ...args], {
@@ -123,15 +130,14 @@ describe('io_uring refused', needsNative(), () => {
   });
 
   test('a filter that kills: the doctor survives it, by trying in a process of its own', {
-    skip: noLauncher,
+    skip: noLauncher || nodeAsks,
   }, () => {
     const main = fileURLToPath(new URL('dist/cli/main.js', `file://${root}`));
     const { NODE_OPTIONS: _, NODE_TEST_CONTEXT: __, ...own } = process.env;
     const { status, stdout, stderr } = spawnSync(
       launcher,
       [String(SETUP), '0', process.execPath, main, 'doctor', '--json'],
-      // From 24 on Node asks for a ring of its own, unless it is told not to.
-      { env: { ...own, GOPARK_DRIVER: 'epoll', UV_USE_IO_URING: '0' }, encoding: 'utf8', timeout: 30_000 },
+      { env: { ...own, GOPARK_DRIVER: 'epoll' }, encoding: 'utf8', timeout: 30_000 },
     );
     assert.equal(status, 0, stderr);
     const feature = JSON.parse(stdout).features.find(({ name }: { name: string }) => name === 'io_uring');
