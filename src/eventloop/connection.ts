@@ -1,4 +1,4 @@
-import { NoProgressError } from '../io/index.ts';
+import { ArgumentTypeError, NoProgressError } from '../io/index.ts';
 import type { LinkReader, LinkWriter } from '../linkbuffer/index.ts';
 import type { Conn } from '../net/conn.ts';
 import type { FDOwner } from '../poll/index.ts';
@@ -122,7 +122,7 @@ export class Connection extends Moving implements Conn, FDOwner, Applicant {
    */
   setOnRequest(onRequest: ConnectionCallback): void {
     if (typeof onRequest !== 'function') {
-      throw new TypeError(`setOnRequest: expected a function, got ${typeof onRequest}`);
+      throw new ArgumentTypeError('onRequest', 'a function', onRequest);
     }
     originOf(onRequest, this.setOnRequest);
     this.some.onRequest = onRequest;
@@ -136,7 +136,7 @@ export class Connection extends Moving implements Conn, FDOwner, Applicant {
    */
   addCloseCallback(callback: (conn: Connection) => unknown): void {
     if (typeof callback !== 'function') {
-      throw new TypeError(`addCloseCallback: expected a function, got ${typeof callback}`);
+      throw new ArgumentTypeError('callback', 'a function', callback);
     }
     originOf(callback, this.addCloseCallback);
     if (this.flags & GONE) this.closeCallback(callback);

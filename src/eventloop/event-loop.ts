@@ -3,6 +3,7 @@ import type { CallOptions } from '../net/conn.ts';
 import { type Detached, takeOver } from '../net/detached.ts';
 import { ClosedError } from '../net/errors.ts';
 import type { Listener } from '../net/listener.ts';
+import { checkListener } from '../net/listener.ts';
 import { isSlotListener } from '../net/slot-listener.ts';
 import { FD } from '../poll/index.ts';
 import { nextTurn } from '../runtime/budget.ts';
@@ -129,6 +130,7 @@ export class EventLoop {
    * one call. After a shutdown it closes the listener and rejects (`ERR_LOOP_CLOSED`).
    */
   async serve(listener: Listener): Promise<void> {
+    checkListener(listener);
     if (!isSlotListener(listener)) {
       throw new ArgumentTypeError('listener', 'a TCPListener or UnixListener', listener);
     }

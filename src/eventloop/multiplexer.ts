@@ -4,7 +4,7 @@ import type { LinkReader, LinkWriter } from '../linkbuffer/index.ts';
 import type { CallOptions } from '../net/conn.ts';
 import { abortReason } from '../runtime/failures.ts';
 import { type Parked, park } from '../runtime/park.ts';
-import { onAbort } from '../runtime/signal.ts';
+import { checkSignal, onAbort } from '../runtime/signal.ts';
 import { beginWait, endWait, Wait } from '../runtime/waits.ts';
 import { Semaphore } from '../sync/semaphore.ts';
 import type { Connection } from './connection.ts';
@@ -186,6 +186,7 @@ export class Multiplexer<Request, Response> {
   async call(request: Request, options: CallOptions = {}): Promise<Response> {
     const { signal } = options;
     if (signal?.aborted) throw abortReason(signal);
+    if (signal !== undefined) checkSignal(signal);
     await this.#places.acquire(1, options);
     const id = this.#freeId();
     const conn = this.#conn;

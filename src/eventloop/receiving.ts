@@ -9,7 +9,7 @@ import { EAGAIN, FAILED_DEADLINE } from '../poll/index.ts';
 import { nextTurn } from '../runtime/budget.ts';
 import { now } from '../runtime/clock.ts';
 import { abortReason } from '../runtime/failures.ts';
-import { onAbort } from '../runtime/signal.ts';
+import { onAbort, signalFault } from '../runtime/signal.ts';
 import { timers } from '../runtime/timers.ts';
 import { ConnectionBase } from './connection-base.ts';
 import {
@@ -297,6 +297,8 @@ export abstract class Receiving extends ConnectionBase implements LinkOwner {
   override read(p: Uint8Array, options?: CallOptions): Promise<number | null> {
     const signal = options?.signal;
     if (signal?.aborted) return Promise.reject(abortReason(signal));
+    const fault = signalFault(signal);
+    if (fault !== null) return Promise.reject(fault);
     const before = this.rare?.reading ?? null;
     if (before === null) {
       const reading = this.readNow(p, signal);

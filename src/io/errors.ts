@@ -57,8 +57,10 @@ export class UnexpectedEOFError extends IOError {
   /** The same count: what `copyN` had passed on. */
   readonly bytesCopied: number;
 
-  constructor(bytesRead: number, expected: number) {
-    super('ERR_UNEXPECTED_EOF', `the stream ended after ${bytesRead} of ${expected} bytes`);
+  /** Without arguments for a parser of yours, that knows no count. */
+  constructor(bytesRead = 0, expected?: number) {
+    const where = expected === undefined ? 'in the middle' : `after ${bytesRead} of ${expected} bytes`;
+    super('ERR_UNEXPECTED_EOF', `the stream ended ${where}`);
     this.bytesRead = bytesRead;
     this.bytesCopied = bytesRead;
   }

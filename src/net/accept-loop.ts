@@ -1,3 +1,4 @@
+import { ArgumentTypeError } from '../io/index.ts';
 import { reportServed } from '../runtime/failures.ts';
 import { Goroutine, type Origin } from '../runtime/goroutine.ts';
 import { sleep } from '../runtime/index.ts';
@@ -73,7 +74,7 @@ export abstract class AcceptLoop<C extends Conn> implements Listener<C> {
   }
 
   async serve(fn: Handler<C>): Promise<void> {
-    if (typeof fn !== 'function') throw new TypeError(`serve: expected a function, got ${typeof fn}`);
+    if (typeof fn !== 'function') throw new ArgumentTypeError('fn', 'a function', fn);
     const origin = originOf(fn, this.serve);
     await this.acceptEach((conn) => {
       new ServingGoroutine(origin, conn).start(fn as (...args: never[]) => unknown, [conn]);

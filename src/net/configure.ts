@@ -1,5 +1,6 @@
 import { ArgumentRangeError } from '../io/index.ts';
 import { askFor, type DriverName } from '../poll/index.ts';
+import { checkObject } from './options.ts';
 
 const NAMES: readonly DriverName[] = ['epoll', 'uring', 'portable'];
 
@@ -40,6 +41,7 @@ export interface NetworkSettings {
  * ```
  */
 export function configureNetwork(settings: NetworkSettings): void {
+  checkObject(settings, 'settings', 'an object');
   const { driver } = settings;
   if (driver === undefined) return;
   if (!NAMES.includes(driver)) throw new ArgumentRangeError('driver', `one of ${NAMES.join(', ')}`, driver);

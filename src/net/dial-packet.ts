@@ -2,7 +2,7 @@ import { isIP, isIPv6 } from 'node:net';
 import { ArgumentRangeError } from '../io/index.ts';
 import { now } from '../runtime/clock.ts';
 import { abortReason } from '../runtime/failures.ts';
-import { onAbort } from '../runtime/signal.ts';
+import { checkSignal, onAbort } from '../runtime/signal.ts';
 import { type Timer, timers } from '../runtime/timers.ts';
 import type { CallOptions } from './conn.ts';
 import { AddrError, DeadlineExceededError, DialError, OpError } from './errors.ts';
@@ -108,6 +108,7 @@ async function addresses(
     addr: { network: 'udp', toString: () => address },
   });
   if (timeout <= 0) throw late;
+  if (signal !== undefined) checkSignal(signal);
   const limit = new AbortController();
   const timer: Timer = { when: 0, index: -1, holds: true, fire: () => limit.abort(late) };
   if (timeout !== Number.POSITIVE_INFINITY) timers.set(timer, now() + timeout);

@@ -3,7 +3,7 @@ import { ArgumentRangeError, ArgumentTypeError } from '../io/index.ts';
 import { threadPoller } from '../poll/index.ts';
 import { now } from '../runtime/clock.ts';
 import { abortReason } from '../runtime/failures.ts';
-import { onAbort } from '../runtime/signal.ts';
+import { checkSignal, onAbort } from '../runtime/signal.ts';
 import { type Timer, timers } from '../runtime/timers.ts';
 import { type Addr, TCPAddr } from './addr.ts';
 import type { CallOptions } from './conn.ts';
@@ -204,6 +204,7 @@ class Dialling implements Timer, Contest<string, TCPConn> {
 
   async run(timeout: number, signal: AbortSignal | undefined): Promise<TCPConn> {
     if (timeout <= 0) throw this.#late();
+    if (signal !== undefined) checkSignal(signal);
     const race = this.#race;
     const aborted = () => race.stop(abortReason(signal!));
     if (timeout !== Number.POSITIVE_INFINITY) timers.set(this, now() + timeout);

@@ -50,16 +50,17 @@ export class OpError extends IOError {
   readonly source: Addr | null;
   /** The remote end; of a listener its own address. */
   readonly addr: Addr | null;
+  // What is not known is not there at all, so that a printed error shows what says something.
   /** The system's number, negative as in Node's own errors. */
-  readonly errno: number | undefined;
-  readonly syscall: string | undefined;
+  declare readonly errno: number | undefined;
+  declare readonly syscall: string | undefined;
   /** Of a failed write: how much of `p` the connection or the kernel has taken and will still send. */
-  readonly bytesWritten: number | undefined;
+  declare readonly bytesWritten: number | undefined;
   /** How many bytes that earlier writes had handed over never went. */
-  readonly bytesUnsent: number | undefined;
+  declare readonly bytesUnsent: number | undefined;
 
   /** Of a failed `sendBatch`: how many of its datagrams the kernel has taken. */
-  readonly datagramsSent: number | undefined;
+  declare readonly datagramsSent: number | undefined;
 
   constructor(code: string, reason: string, details: OpDetails) {
     const { op, net, source = null, addr = null } = details;
@@ -70,11 +71,11 @@ export class OpError extends IOError {
     this.net = net;
     this.source = source;
     this.addr = addr;
-    this.errno = details.errno;
-    this.syscall = details.syscall;
-    this.bytesWritten = details.bytesWritten;
-    this.bytesUnsent = details.bytesUnsent;
-    this.datagramsSent = details.datagramsSent;
+    if (details.errno !== undefined) this.errno = details.errno;
+    if (details.syscall !== undefined) this.syscall = details.syscall;
+    if (details.bytesWritten !== undefined) this.bytesWritten = details.bytesWritten;
+    if (details.bytesUnsent !== undefined) this.bytesUnsent = details.bytesUnsent;
+    if (details.datagramsSent !== undefined) this.datagramsSent = details.datagramsSent;
   }
 
   /** Whether time ran out: a deadline of ours, or the kernel's patience with the peer. */
@@ -231,6 +232,23 @@ export function listed(errors: readonly OpError[]): string {
 
 const TEMPORARY: ReadonlySet<string> = new Set(['EAI_AGAIN', 'ETIMEOUT', 'ESERVFAIL', 'ECONNREFUSED']);
 
+/** In words, where the resolvers have none. */
+const LOOKUP_REASONS: Readonly<Record<string, string>> = {
+  ENOTFOUND: 'no such host',
+  ENONAME: 'no such host',
+  ENODATA: 'no such record',
+  EAI_AGAIN: 'temporary failure, try again',
+  ETIMEOUT: 'no answer in time',
+  ESERVFAIL: 'the server failed',
+  EREFUSED: 'the server refused',
+  ECONNREFUSED: 'no server answers',
+};
+
+function reasonOf(code: string): string {
+  const words = LOOKUP_REASONS[code];
+  return words === undefined ? code : `${words} (${code})`;
+}
+
 /**
  * A name that could not be resolved. `code` is the resolver's: `ENOTFOUND`, `EAI_AGAIN`, `ETIMEOUT` for instance.
  * Go: `net.DNSError`.
@@ -249,7 +267,11 @@ export class DNSError extends IOError {
   readonly hostname: string;
 
   constructor(hostname: string, code: string, cause: unknown) {
-    super(code, `lookup ${JSON.stringify(hostname)}: ${code}`, cause === undefined ? undefined : { cause });
+    super(
+      code,
+      `lookup ${JSON.stringify(hostname)}: ${reasonOf(code)}`,
+      cause === undefined ? undefined : { cause },
+    );
     this.hostname = hostname;
   }
 

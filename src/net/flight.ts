@@ -1,6 +1,6 @@
 import { abortReason } from '../runtime/failures.ts';
 import { type Parked, park } from '../runtime/park.ts';
-import { onAbort } from '../runtime/signal.ts';
+import { onAbort, signalFault } from '../runtime/signal.ts';
 import { beginWait, endWait, Wait } from '../runtime/waits.ts';
 
 /** How a lookup ends: once, by one of these. */
@@ -120,6 +120,8 @@ export class Flights<T> {
     start: (landing: Landing<T>) => Cancel,
   ): Promise<T> {
     if (signal?.aborted) return Promise.reject(abortReason(signal));
+    const fault = signalFault(signal);
+    if (fault !== null) return Promise.reject(fault);
     let flight = this.#inFlight.get(key);
     if (flight === undefined) {
       const fresh = new Flight<T>(what, () => this.#inFlight.delete(key));

@@ -12,6 +12,8 @@ import { AddrError } from './errors.ts';
  * ```
  */
 export function joinHostPort(host: string, port: number | string): string {
+  checkString(host, 'host');
+  if (typeof port !== 'number') checkString(port, 'port');
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 

@@ -6,8 +6,7 @@ import type { Addr } from './addr.ts';
 import type { CallOptions, Conn } from './conn.ts';
 import { instantOf } from './deadlines.ts';
 import { operationError } from './errors.ts';
-import type { Listener } from './listener.ts';
-import { checkObject } from './options.ts';
+import { checkListener, type Listener } from './listener.ts';
 import { ParkedCall, ParkedCalls } from './parked-calls.ts';
 import { whenClosed } from './when-closed.ts';
 
@@ -106,7 +105,7 @@ class LimitListener<C extends Conn> extends AcceptLoop<C> {
  * ```
  */
 export function limitListener<C extends Conn>(listener: Listener<C>, most: number): Listener<C> {
-  checkObject(listener, 'listener', 'a listener');
+  checkListener(listener);
   checkCount(most, 'most', 1);
   return new LimitListener(listener, most);
 }

@@ -1,4 +1,4 @@
-import type { Closer } from '../io/index.ts';
+import { ArgumentTypeError, type Closer } from '../io/index.ts';
 import type { Addr } from './addr.ts';
 import type { CallOptions, Conn } from './conn.ts';
 
@@ -32,4 +32,12 @@ export interface Listener<C extends Conn = Conn> extends AsyncIterable<C>, Close
   readonly addr: Addr;
   /** Stops listening and wakes waiting accepts. Connections that were accepted live on. */
   close(): Promise<void>;
+}
+
+/** Throws unless it has what serving needs of a listener. */
+export function checkListener(listener: unknown): void {
+  const { accept, serve } = (listener ?? {}) as Partial<Listener>;
+  if (typeof accept !== 'function' || typeof serve !== 'function') {
+    throw new ArgumentTypeError('listener', 'a listener', listener);
+  }
 }

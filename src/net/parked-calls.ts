@@ -3,7 +3,7 @@ import { FAILED_DEADLINE } from '../poll/index.ts';
 import { now } from '../runtime/clock.ts';
 import { abortReason } from '../runtime/failures.ts';
 import { type Parked, park } from '../runtime/park.ts';
-import { onAbort } from '../runtime/signal.ts';
+import { onAbort, signalFault } from '../runtime/signal.ts';
 import { type Timer, timers } from '../runtime/timers.ts';
 import { beginWait, endWait, Wait } from '../runtime/waits.ts';
 
@@ -13,13 +13,14 @@ export class ParkedCall<T> extends Wait implements Parked<T> {
   resolve!: (value: T) => void;
   reject!: (reason: unknown) => void;
   readonly #calls: ParkedCalls<T, ParkedCall<T>>;
-  readonly #signal: AbortSignal | undefined;
+  /** @internal */
+  readonly signal: AbortSignal | undefined;
 
   // biome-ignore lint/suspicious/noExplicitAny: a queue of any kind of call, this one's included
   constructor(calls: ParkedCalls<T, any>, signal: AbortSignal | undefined) {
     super();
     this.#calls = calls;
-    this.#signal = signal;
+    this.signal = signal;
   }
 
   override describeWait(): string {
@@ -27,20 +28,20 @@ export class ParkedCall<T> extends Wait implements Parked<T> {
   }
 
   override get mayEndByItself(): boolean {
-    return this.#signal !== undefined;
+    return this.signal !== undefined;
   }
 
   /** @internal */
   start(): Promise<T> {
     const promise = park<T>(this);
     beginWait(this);
-    if (this.#signal !== undefined) onAbort(this.#signal, this);
+    if (this.signal !== undefined) onAbort(this.signal, this);
     return promise;
   }
 
   #end(): void {
     endWait(this);
-    this.#signal?.removeEventListener('abort', this);
+    this.signal?.removeEventListener('abort', this);
     this.#calls.leave(this);
   }
 
@@ -63,7 +64,7 @@ export class ParkedCall<T> extends Wait implements Parked<T> {
   /** The signal fired. */
   handleEvent(): void {
     this.#end();
-    this.reject(this.aborted(abortReason(this.#signal!)));
+    this.reject(this.aborted(abortReason(this.signal!)));
   }
 
   protected aborted(reason: unknown): unknown {
@@ -95,6 +96,8 @@ export abstract class ParkedCalls<T, C extends ParkedCall<T> = ParkedCall<T>> im
   }
 
   enter(call: C): Promise<T> {
+    const fault = signalFault(call.signal);
+    if (fault !== null) return Promise.reject(fault);
     this.calls.add(call);
     if (this.#deadline !== 0) timers.set(this, this.#deadline);
     return call.start();

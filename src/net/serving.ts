@@ -1,11 +1,11 @@
 import { setMaxListeners } from 'node:events';
-import { ArgumentRangeError } from '../io/index.ts';
+import { ArgumentRangeError, ArgumentTypeError } from '../io/index.ts';
 import { type Goroutine, go, sleep } from '../runtime/index.ts';
 import { shareOrigin } from '../runtime/site.ts';
 import type { Addr } from './addr.ts';
 import type { CallOptions, Conn } from './conn.ts';
 import { ClosedError } from './errors.ts';
-import type { Listener } from './listener.ts';
+import { checkListener, type Listener } from './listener.ts';
 
 /**
  * Serves one connection. `stopping` fires when a shutdown begins: finish what you are at, and return. It is one signal
@@ -175,7 +175,7 @@ export class Serving<C extends Conn = Conn> {
  * ```
  */
 export function startServing<C extends Conn>(listener: Listener<C>, handler: ConnHandler<C>): Serving<C> {
-  if (typeof handler !== 'function')
-    throw new TypeError(`startServing: expected a function, got ${typeof handler}`);
+  checkListener(listener);
+  if (typeof handler !== 'function') throw new ArgumentTypeError('handler', 'a function', handler);
   return new Serving(listener, handler);
 }

@@ -1,3 +1,4 @@
+import { signalFault } from '../runtime/signal.ts';
 import { FileWait } from './waiting.ts';
 
 const BLOCK = 64 * 1024;
@@ -62,6 +63,8 @@ export class Commit {
   /** @internal */
   waitAs(op: string, signal: AbortSignal | undefined): Promise<void> {
     if (this.settled) return this.error === null ? Promise.resolve() : Promise.reject(this.error);
+    const fault = signalFault(signal);
+    if (fault !== null) return Promise.reject(fault);
     this.#waits ??= new Set();
     const wait = new CommitWait(this.#waits, op, this.#path);
     this.#waits.add(wait);

@@ -3,6 +3,7 @@ import { Socket } from 'node:net';
 import { isatty, ReadStream } from 'node:tty';
 import { EBADF, errnoMessage, errnoName } from '../poll/errno.ts';
 import { abortReason } from '../runtime/failures.ts';
+import { checkSignal } from '../runtime/signal.ts';
 import { aborted, ClosedError, type PathDetails, PathError, pathError } from './errors.ts';
 import { Lock } from './lock.ts';
 import { FileWait } from './waiting.ts';
@@ -110,6 +111,7 @@ export class DescriptorStream {
   }
 
   async #event(signal: AbortSignal | undefined): Promise<void> {
+    if (signal !== undefined) checkSignal(signal);
     const wait = new EventWait(this.#readers, 'read', this.#path);
     this.#readers.add(wait);
     const woken = wait.start(signal);

@@ -88,7 +88,7 @@ export class File
    * while a thread hangs; the position then stays where it was.
    */
   read(p: Uint8Array, options?: FileCallOptions): Promise<number | null> {
-    const failed = this.#refuse('read', p);
+    const failed = this.#refuse('read', p, 0);
     if (failed !== null) return failed;
     if (p.length === 0) return resolvedCount(0);
     return readNext(this.#file, p, options?.signal);
@@ -134,7 +134,7 @@ export class File
    * with `bytesWritten` when the kernel took less. Taken by the kernel is not on the disk: see `sync`.
    */
   write(p: Uint8Array, options?: FileCallOptions): Promise<number> {
-    const failed = this.#refuse('write', p);
+    const failed = this.#refuse('write', p, 0);
     if (failed !== null) return failed;
     return writeNext(this.#file, [p], p.length, options?.signal);
   }
@@ -342,7 +342,7 @@ export class File
     return this.#file.dispose();
   }
 
-  #refuse(op: string, p: Uint8Array, offset = 0): Promise<never> | null {
+  #refuse(op: string, p: Uint8Array, offset: number): Promise<never> | null {
     try {
       checkBytes(p);
       checkCount(offset, 'offset');

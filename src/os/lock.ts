@@ -1,4 +1,5 @@
 import { abortReason } from '../runtime/failures.ts';
+import { signalFault } from '../runtime/signal.ts';
 import { FileWait } from './waiting.ts';
 
 class LockWait extends FileWait<void> {
@@ -30,6 +31,8 @@ export class Lock {
       this.#held = true;
       return null;
     }
+    const fault = signalFault(signal);
+    if (fault !== null) return Promise.reject(fault);
     const wait = new LockWait(this.#queue, op, path);
     this.#queue.add(wait);
     return wait.start(signal);

@@ -1,6 +1,7 @@
 import { ArgumentRangeError } from '../io/index.ts';
 import { now } from '../runtime/clock.ts';
 import { abortReason } from '../runtime/failures.ts';
+import { signalFault } from '../runtime/signal.ts';
 import type { ThreadBudget, ThreadShare } from '../runtime/threads.ts';
 import type { Done } from './file-engine.ts';
 import { FileWait } from './waiting.ts';
@@ -134,9 +135,10 @@ export class FilePool {
   /** Runs `work` when the bound lets it. Rejects with what `work` fails with, untouched. */
   run<T>(op: string, path: string, work: Work<T>, options: PoolOptions<T> = NOTHING): Promise<T> {
     const { signal } = options;
-    if (signal?.aborted) {
+    const fault = signalFault(signal);
+    if (fault !== null || signal?.aborted) {
       options.user?.returned();
-      return Promise.reject(abortReason(signal));
+      return Promise.reject(fault ?? abortReason(signal!));
     }
     const request = new FileRequest(this, op, path, work as Work<unknown>, options as PoolOptions<unknown>);
     const promise = request.start(signal);

@@ -1,3 +1,4 @@
+import { signalFault } from '../runtime/signal.ts';
 import type { Commit } from './commit.ts';
 import { FileWait } from './waiting.ts';
 
@@ -34,6 +35,8 @@ export class RoomQueue {
   }
 
   wait(wanted: Uint8Array | number, plain: boolean, signal: AbortSignal | undefined): Promise<Commit | null> {
+    const fault = signalFault(signal);
+    if (fault !== null) return Promise.reject(fault);
     const wait = new RoomWait(this.#queue, this.#path, wanted, plain);
     this.#queue.add(wait);
     return wait.start(signal);

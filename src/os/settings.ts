@@ -1,4 +1,4 @@
-import { ArgumentRangeError } from '../io/index.ts';
+import { ArgumentRangeError, ArgumentTypeError } from '../io/index.ts';
 import type { FileEngineName } from './file-engine.ts';
 import { chooseEngine, fileLane, lanes } from './lanes.ts';
 
@@ -107,6 +107,8 @@ export interface FileSettings {
  * ```
  */
 export function configureFiles(settings: FileSettings): void {
+  if (typeof settings !== 'object' || settings === null)
+    throw new ArgumentTypeError('settings', 'an object', settings);
   const { engine, concurrency } = settings;
   if (engine !== undefined && engine !== 'threads' && engine !== 'uring') {
     throw new ArgumentRangeError('engine', "'threads' or 'uring'", engine);

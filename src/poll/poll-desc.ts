@@ -1,6 +1,7 @@
 import { nextTurn } from '../runtime/budget.ts';
 import { now } from '../runtime/clock.ts';
 import { park } from '../runtime/park.ts';
+import { signalFault } from '../runtime/signal.ts';
 import { type Timer, timers } from '../runtime/timers.ts';
 import { traceOwner, tracing } from '../runtime/trace.ts';
 import { turnTick } from '../runtime/turns.ts';
@@ -51,6 +52,8 @@ export class PollDesc {
   // Parking
 
   park<T>(waiter: Waiter, signal: AbortSignal | undefined): Promise<T> {
+    const fault = signalFault(signal);
+    if (fault !== null) return Promise.reject(fault);
     const promise = park<T>(waiter as never);
     this.enter(waiter, signal);
     return promise;
@@ -75,6 +78,8 @@ export class PollDesc {
   /** Settles at once where that is possible, else parks. With others in the queue it takes its place there. */
   attemptOrPark<T>(waiter: Waiter, signal: AbortSignal | undefined): Promise<T> {
     if (this.head !== null) return this.park(waiter, signal);
+    const fault = signalFault(signal);
+    if (fault !== null) return Promise.reject(fault);
     const promise = park<T>(waiter as never);
     if (waiter.attempt(this.fd)) return promise;
     this.enter(waiter, signal);

@@ -3,6 +3,7 @@ import { now } from './clock.ts';
 import { escapeText } from './escape.ts';
 import type { Goroutine } from './goroutine.ts';
 import { runtime } from './hooks.ts';
+import { shortPath } from './source.ts';
 import { complain } from './stderr.ts';
 
 // What happens to errors that end a goroutine and that nobody reads from `done`. In TypeScript every I/O failure is a
@@ -85,7 +86,7 @@ function reportOf(error: unknown): string {
 
 function describe(goroutine: Goroutine): string {
   const label = goroutine.label === '' ? '' : ` ${escapeText(goroutine.label)}`;
-  return `goroutine ${goroutine.id}${label}, created at ${goroutine.site}`;
+  return `goroutine ${goroutine.id}${label}, created at ${escapeText(shortPath(goroutine.site))}`;
 }
 
 function printLine(error: unknown, goroutine: Goroutine): void {

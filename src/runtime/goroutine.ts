@@ -1,3 +1,4 @@
+import { ArgumentTypeError } from '../io/index.ts';
 import { reportFailure } from './failures.ts';
 import { guard } from './guard.ts';
 import { park } from './park.ts';
@@ -260,7 +261,7 @@ export class Goroutine<T = unknown> {
  * ```
  */
 export function go<A extends unknown[], T>(fn: (...args: A) => T, ...args: A): Goroutine<Awaited<T>> {
-  if (typeof fn !== 'function') throw new TypeError(`go: expected a function, got ${typeof fn}`);
+  if (typeof fn !== 'function') throw new ArgumentTypeError('fn', 'a function', fn);
   const goroutine = new Goroutine<Awaited<T>>(originOf(fn, go));
   goroutine.start(fn as (...args: never[]) => unknown, args);
   return goroutine;

@@ -1,4 +1,5 @@
 import { abortReason } from './failures.ts';
+import { checkSignal } from './signal.ts';
 
 /** What ends when a signal fires. */
 export interface Abortable {
@@ -66,6 +67,7 @@ export class SignalLink {
     this.target = target;
     let list = lists.get(signal);
     if (list === undefined) {
+      checkSignal(signal);
       list = new LinkList(signal);
       lists.set(signal, list);
     }

@@ -1,8 +1,9 @@
+import { ArgumentRangeError } from '../io/index.ts';
 import { nextTurn } from './budget.ts';
 import { now } from './clock.ts';
 import { abortReason } from './failures.ts';
 import { type Parked, park } from './park.ts';
-import { onAbort } from './signal.ts';
+import { onAbort, signalFault } from './signal.ts';
 import { type Timer, timers } from './timers.ts';
 import { beginWait, endWait, Wait } from './waits.ts';
 
@@ -66,7 +67,7 @@ export function gosched(): Promise<void> {
  * meanwhile.
  *
  * @param options.signal ends the sleep early: the promise rejects with the signal's reason.
- * @throws RangeError (as a rejection) when `ms` is not a number. Infinity sleeps until the signal.
+ * @throws ArgumentRangeError (as a rejection) when `ms` is not a number. Infinity sleeps until the signal.
  *
  * @example
  * ```ts
@@ -78,10 +79,12 @@ export function gosched(): Promise<void> {
  */
 export function sleep(ms: number, options?: { signal?: AbortSignal }): Promise<void> {
   if (typeof ms !== 'number' || Number.isNaN(ms)) {
-    return Promise.reject(new RangeError(`sleep: expected milliseconds, got ${String(ms)}`));
+    return Promise.reject(new ArgumentRangeError('ms', 'milliseconds', ms));
   }
   const signal = options?.signal;
   if (signal?.aborted) return Promise.reject(abortReason(signal));
+  const fault = signalFault(signal);
+  if (fault !== null) return Promise.reject(fault);
   if (ms <= 0) return nextTurn();
   return new Sleep().begin(ms, signal);
 }

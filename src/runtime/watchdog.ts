@@ -123,7 +123,7 @@ function held(ms: number, sinceTick: number, byCaller: boolean): void {
   lastLook = instant;
   // Who waited since the last look at the clock has not held the loop when that was a moment before the end.
   const suspects = byCaller ? [caller()] : close ? [] : suspectsSince(sinceTick);
-  tell({ milliseconds: ms, suspects });
+  tell({ milliseconds: ms, suspects }, byCaller);
 }
 
 function watchAWhile(): void {
@@ -173,7 +173,8 @@ function suspectsSince(sinceTick: number): Suspect[] {
   return [...suspects.values()].slice(0, MOST_SUSPECTS);
 }
 
-function tell(hold: LongHold): void {
+/** `seen`: while it held the loop; else code that never waits in gopark may have been it. */
+function tell(hold: LongHold, seen: boolean): void {
   if (hook !== null) {
     const told = hook;
     // Not inside whatever call of the program looked at the clock; and what it throws is an uncaught exception.
@@ -190,7 +191,8 @@ function tell(hold: LongHold): void {
       : who.length === 1
         ? `by ${who[0]}`
         : `by one of these: ${who.join('; ')}`;
-  complain(`gopark: the event loop was held for ${Math.round(hold.milliseconds)} ms ${by}\n`);
+  const others = seen || who.length === 0 ? '' : ', or by other code beside it';
+  complain(`gopark: the event loop was held for ${Math.round(hold.milliseconds)} ms ${by}${others}\n`);
 }
 
 /** Inferred: something that ran beside it and never waits in gopark may have been it instead. */

@@ -3,17 +3,26 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
+import { chan, go, sleep, stats } from 'gopark';
+import { configure, dial as dialConnection, EventLoop } from 'gopark/eventloop';
 import { ArgumentRangeError, ArgumentTypeError } from 'gopark/io';
 import {
+  configureNetwork,
   DeadlineExceededError,
   Dialer,
   dial,
   inheritListener,
+  joinHostPort,
   limitListener,
   listen,
   listenPacket,
+  lookupHost,
+  pipe,
   readProxyHeader,
+  startServing,
 } from 'gopark/net';
+import { configureFiles, open } from 'gopark/os';
+import { Cond, Mutex, Semaphore } from 'gopark/sync';
 import { needs } from '../lib/needs.ts';
 import { rejection } from '../lib/waiting.ts';
 
@@ -24,6 +33,139 @@ after(() => rmSync(folder, { recursive: true }));
 const wrong = (value: unknown) => value as never;
 
 describe('arguments of net', () => {
+  test('a signal that is none: told by that name, at the call, which leaves nothing waiting', async () => {
+    await using listener = await listen('tcp', '127.0.0.1:0');
+    await using packets = await listenPacket('udp', '127.0.0.1:0');
+    const [a, b] = await Promise.all([dial('tcp', String(listener.addr)), listener.accept()]);
+    const p = new Uint8Array(4);
+    const locked = new Mutex();
+    await locked.lock();
+    const taken = new Semaphore(1);
+    await taken.acquire();
+    const file = await open('package.json');
+    const loop = new EventLoop({ onRequest() {} });
+    const looped = await listen('tcp', '127.0.0.1:0');
+    const looping = loop.serve(looped);
+    const connection = await dialConnection('tcp', String(looped.addr));
+    const waits = () => Object.values(stats().waits).reduce((sum, count) => sum + count, 0);
+    const before = waits();
+    for (const signal of ['stop', 5, {}, new AbortController(), { aborted: false }].map(wrong)) {
+      for (const call of [
+        () => a.read(p, { signal }),
+        () => a.waitReadable({ signal }),
+        () => listener.accept({ signal }),
+        () => dial('tcp', String(listener.addr), { signal }),
+        () => packets.receive(p, { signal }),
+        () => sleep(1, { signal }),
+        () => locked.lock({ signal }),
+        () => taken.acquire(1, { signal }),
+        () => chan().recv({ signal }),
+        () => chan().send(1, { signal }),
+        () => new Cond(locked).wait({ signal }),
+        () => pipe()[0].read(p, { signal }),
+        () => lookupHost('localhost', { signal }),
+        () => dial('udp', 'localhost:9', { signal }),
+        () => file.sync({ signal }),
+        () => open('package.json', 'r', 0, { signal }),
+        () => connection.read(p, { signal }),
+      ]) {
+        let calling: Promise<unknown>;
+        try {
+          calling = call();
+        } catch (error) {
+          assert.fail(`${call} throws: ${error}`);
+        }
+        const error = (await rejection(calling)) as Error;
+        assert.ok(error instanceof ArgumentTypeError, `${call}: ${error}`);
+        assert.match(error.message, /^signal must be an AbortSignal, but is /);
+      }
+    }
+    assert.equal(waits(), before);
+    // And everything still works.
+    await b.write(new Uint8Array(3));
+    assert.equal(await a.read(p), 3);
+    assert.equal(await file.read(p), 4);
+    await Promise.all([a.close(), b.close(), file.close(), connection.close()]);
+    await loop.shutdown({ timeout: 1000 });
+    await looping;
+  });
+
+  test('a signal of another make will do', async () => {
+    class Foreign {
+      aborted = false;
+      reason: unknown;
+      listeners = new Set<{ handleEvent(): void }>();
+      addEventListener(_: string, listener: { handleEvent(): void }): void {
+        this.listeners.add(listener);
+      }
+      removeEventListener(_: string, listener: { handleEvent(): void }): void {
+        this.listeners.delete(listener);
+      }
+    }
+    await using listener = await listen('tcp', '127.0.0.1:0');
+    for (const call of [
+      (signal: AbortSignal) => sleep(60_000, { signal }),
+      (signal: AbortSignal) => listener.accept({ signal }),
+    ]) {
+      const foreign = new Foreign();
+      const waiting = call(wrong(foreign));
+      assert.equal(foreign.listeners.size, 1);
+      foreign.aborted = true;
+      foreign.reason = new Error('enough');
+      for (const one of foreign.listeners) {
+        foreign.listeners.delete(one); // once
+        one.handleEvent();
+      }
+      assert.equal(await rejection(waiting), foreign.reason);
+      assert.equal(foreign.listeners.size, 0);
+    }
+  });
+
+  test('functions and listeners that are none are refused at the call, with a code', async () => {
+    await using listener = await listen('tcp', '127.0.0.1:0');
+    const code = 'ERR_INVALID_ARG_TYPE';
+    assert.throws(() => startServing(wrong(undefined), () => {}), {
+      code,
+      message: /^listener must be a listener/,
+    });
+    assert.throws(() => startServing(listener, wrong(undefined)), {
+      code,
+      message: /^handler must be a function/,
+    });
+    assert.throws(() => limitListener(wrong({}), 1), { code, message: /^listener must be a listener/ });
+    assert.throws(() => go(wrong(Promise.resolve())), { code, message: /^fn must be a function/ });
+    await assert.rejects(listener.serve(wrong(undefined)), { code, message: /^fn must be a function/ });
+    const loop = new EventLoop({ onRequest() {} });
+    await assert.rejects(loop.serve(wrong(undefined)), { code, message: /^listener must be a listener/ });
+    await assert.rejects(sleep(wrong('5')), {
+      code: 'ERR_OUT_OF_RANGE',
+      message: /^ms must be milliseconds/,
+    });
+    for (const configured of [configureNetwork, configureFiles, configure]) {
+      assert.throws(() => configured(wrong(undefined)), {
+        code,
+        message: /^(?:settings|options) must be an object/,
+      });
+    }
+    assert.throws(() => joinHostPort(wrong(undefined), 80), { code, message: /^host must be a string/ });
+    assert.throws(() => joinHostPort('localhost', wrong(undefined)), {
+      code,
+      message: /^port must be a string/,
+    });
+    assert.equal(joinHostPort('localhost', 'http'), 'localhost:http');
+  });
+
+  test('an error shows what it knows, and nothing that it does not', async () => {
+    await using listener = await listen('tcp', '127.0.0.1:0');
+    await using conn = await dial('tcp', String(listener.addr));
+    conn.setReadTimeout(0);
+    const error = await rejection(conn.read(new Uint8Array(1)));
+    assert.deepEqual(Object.keys(error).sort(), ['addr', 'code', 'name', 'net', 'op', 'source']);
+    assert.equal(error.errno, undefined);
+    const refused = await rejection(dial('tcp', '127.0.0.1:1'));
+    assert.ok(Object.keys(refused).includes('errno') && !Object.keys(refused).includes('bytesUnsent'));
+  });
+
   test('addresses that are no strings', async () => {
     for (const value of [null, undefined, 80, {}]) {
       for (const call of [

@@ -43,7 +43,21 @@ describe('watchdog', () => {
     assert.equal(lines.length, 1, ended.stderr);
     assert.match(
       lines[0]!,
-      /^gopark: the event loop was held for \d{3,} ms by goroutine ~1 cruncher, created at .*\[eval1\]:\d+:\d+, which then waited in cruncher \(/,
+      /^gopark: the event loop was held for \d{3,} ms by goroutine ~1 cruncher, created at .*\[eval1\]:\d+:\d+, which then waited in cruncher \(.*\)(?:, or by other code beside it)?$/,
+    );
+  });
+
+  test('code that waits for nothing of ours may have been it: where that was not seen, it says so', async () => {
+    const ended = await runProgram(
+      `await go(async function beside() {
+        await sleep(1);
+        queueMicrotask(hold);
+        await sleep(5);
+      }).done;`,
+    );
+    assert.match(
+      ended.stderr,
+      /held for \d+ ms by goroutine ~1 beside, created at .*, which then waited in beside \(.*\), or by other code beside it$/m,
     );
   });
 
