@@ -54,6 +54,20 @@ describe('sync: the lane of a SharedChan', () => {
           }
         },
       ),
+      // One that fills it, whatever chance brings.
+      {
+        examples: [
+          [
+            0,
+            10,
+            0,
+            [
+              { put: 1, kind: 1 },
+              { put: 1, kind: 2 },
+            ],
+          ],
+        ],
+      },
     );
     assert.ok(full > 0);
   });
