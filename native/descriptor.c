@@ -185,7 +185,7 @@ static napi_value assign(napi_env env, napi_callback_info info)
 		slot->set = set;
 		return number(env, 0);
 	}
-	epoll_ctl(driver->sets[slot->set].epoll, EPOLL_CTL_DEL, slot->fd, NULL);
+	slot_unwatch(driver, slot);
 	return number(env, slot_watch(driver, slot, set));
 }
 

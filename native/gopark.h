@@ -52,6 +52,9 @@ typedef struct driver {
 	int32_t slots_used; /* slots ever handed out: the rest of the table was never touched */
 	int32_t *retry;     /* a ring of slots whose bytes no event will tell of: no room in the slab, or more left */
 	int32_t retries, first_retry;
+	int32_t *newcomers; /* slots of accepted connections that no set knows yet */
+	int32_t newcomer_count;
+	bool unwelcomed; /* some of these have come since the list was last looked at */
 	struct uring *ring; /* by which chains are sent, or NULL */
 	struct datagrams *datagrams; /* once there is a datagram socket */
 	struct pipes *pipes;         /* once something was spliced */
@@ -66,9 +69,11 @@ void driver_release(driver_t *driver);
 /* slot.c: descriptors in, slots out. */
 int32_t slot_open(driver_t *driver, int fd, int32_t flags);
 int32_t slot_watch(driver_t *driver, slot_t *slot, int32_t set);
+void slot_unwatch(driver_t *driver, slot_t *slot);
 void slot_close(driver_t *driver, slot_t *slot);
 int slot_leave(driver_t *driver, slot_t *slot);
 int32_t accept_slot(driver_t *driver, slot_t *listener);
+bool more_to_accept(const slot_t *listener);
 
 /* address.c: IP addresses between text and the kernel's form. */
 bool parse_address(napi_env env, napi_value host, napi_value port, struct sockaddr_storage *address, socklen_t *length);

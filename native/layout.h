@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-enum { LAYOUT_VERSION = 26 };
+enum { LAYOUT_VERSION = 27 };
 
 /* The header. JavaScript fills in the first six before init; the rest changes all the time. */
 enum {
@@ -82,7 +82,7 @@ typedef struct {
 	int32_t peer_family;
 	int32_t peer_scope;
 	int32_t peer_address[4];
-	int32_t set;         /* the poller set that its events come from */
+	int32_t set;         /* the poller set that its events come from; -1: none knows it yet */
 	union {
 		int32_t domain;      /* of a datagram socket: its address family */
 		int32_t streamed_in; /* of any other: the batch in which its stream received last */
@@ -101,6 +101,7 @@ enum {
 	F_DIRTY = 1 << 8,    /* in the dirty list */
 	F_RETRYING = 1 << 9, /* in the retry list */
 	F_SENDING = 1 << 10, /* a thread sends a file, by a duplicate of the descriptor */
+	F_NEWCOMER = 1 << 17, /* in the list of newcomers */
 	F_STREAM = 1 << 11,  /* receive whenever bytes are there, `want` at a time (-1: tell only): until it is cleared, the end, or an error */
 	F_DATAGRAM = 1 << 12,
 	F_APART = 1 << 20,   /* of a datagram socket: the path takes no datagrams put together */

@@ -16,6 +16,7 @@ static void free_driver(driver_t *driver)
 	free(driver->prepare);
 	free(driver->idle);
 	free(driver->retry);
+	free(driver->newcomers);
 	datagrams_free(driver->datagrams);
 	pipes_free(driver->pipes);
 	free(driver);
@@ -134,9 +135,10 @@ static napi_value start(napi_env env, napi_callback_info info)
 	driver->free_slot = -1;
 	driver->batch_limit = FIRST_BATCH;
 	driver->retry = malloc(sizeof *driver->retry * driver->header[H_SLOTS]);
+	driver->newcomers = malloc(sizeof *driver->newcomers * driver->header[H_SLOTS]);
 	driver->prepare = handle_of(driver, GOPARK_UV_PREPARE);
 	driver->idle = handle_of(driver, GOPARK_UV_IDLE);
-	if (driver->retry == NULL || driver->prepare == NULL || driver->idle == NULL)
+	if (driver->retry == NULL || driver->newcomers == NULL || driver->prepare == NULL || driver->idle == NULL)
 		return fail(env, NULL, ENOMEM);
 	int32_t first = add_set(driver);
 	if (first < 0)

@@ -128,6 +128,8 @@ static void on_readable_slot(driver_t *driver, slot_t *slot)
 		if (accepted == -EAGAIN)
 			return;
 		slot->flags &= ~F_WANT_ACCEPT;
+		if (accepted >= 0 && !more_to_accept(slot))
+			slot->flags &= ~F_READABLE;
 		complete(driver, K_ACCEPTED, slot, accepted, accepted < 0 ? 0 : driver->slots[accepted].generation);
 	}
 }
@@ -171,6 +173,35 @@ static void retry_readers(driver_t *driver)
 	}
 }
 
+/*
+ * Accepted connections have an owner by now, which may have read already; else this receives for it: what is received
+ * before the set knows a connection makes no event. Where the set has no room for one, it is tried again whenever
+ * something happens.
+ */
+static void welcome(driver_t *driver)
+{
+	int32_t count = driver->newcomer_count;
+	driver->newcomer_count = 0;
+	driver->unwelcomed = false;
+	for (int32_t i = 0; i < count; i++) {
+		int32_t index = driver->newcomers[i];
+		slot_t *slot = &driver->slots[index];
+		slot->flags &= ~F_NEWCOMER;
+		if (slot->fd < 0)
+			continue;
+		if (slot->flags & F_READABLE && slot->flags & (F_WANT_RECV | F_STREAM)) {
+			if (driver->header[H_COMPLETED] < driver->batch_limit)
+				on_readable_slot(driver, slot);
+			else
+				retry_later(driver, slot);
+		}
+		if (slot->set < 0 && slot_watch(driver, slot, 0) < 0) {
+			slot->flags |= F_NEWCOMER;
+			driver->newcomers[driver->newcomer_count++] = index;
+		}
+	}
+}
+
 /* One bounded batch: what the kernel has to report, with the bytes of parked readers already received. */
 void collect(driver_t *driver, poller_set_t *set)
 {
@@ -178,6 +209,8 @@ void collect(driver_t *driver, poller_set_t *set)
 	driver->batch = driver->batch == INT32_MAX ? 1 : driver->batch + 1;
 	if (driver->retries > 0)
 		retry_readers(driver);
+	if (driver->newcomer_count > 0)
+		welcome(driver);
 	int count = epoll_wait(set->epoll, driver->events, driver->batch_limit, 0);
 	for (int i = 0; i < count; i++) {
 		struct epoll_event *event = &driver->events[i];
@@ -352,7 +385,8 @@ static void run_rounds(driver_t *driver, poller_set_t *set)
 		int64_t now = monotonic_ns();
 		adapt_batch(driver, found, now - began);
 		began = now;
-		if (driver->closing || (found < WORTH_ANOTHER_ROUND && found < limit && driver->retries == 0) || now >= end)
+		bool more = found >= WORTH_ANOTHER_ROUND || found >= limit || driver->retries > 0 || driver->unwelcomed;
+		if (driver->closing || !more || now >= end)
 			break;
 	}
 	napi_close_handle_scope(driver->env, scope);
@@ -361,7 +395,7 @@ static void run_rounds(driver_t *driver, poller_set_t *set)
 /* Work that no event will announce again must not let the loop sleep. */
 static void stay_awake(driver_t *driver, bool ran)
 {
-	bool busy = !driver->closing && (ran || driver->header[H_DIRTY] > 0 || driver->retries > 0);
+	bool busy = !driver->closing && (ran || driver->header[H_DIRTY] > 0 || driver->retries > 0 || driver->unwelcomed);
 	if (busy == driver->idling)
 		return;
 	driver->idling = busy;
@@ -401,7 +435,7 @@ void on_prepare(uv_prepare_t *handle)
 	driver_t *driver = uv_handle_get_data((uv_handle_t *)handle);
 	int32_t *header = driver->header;
 	driver->ran = false;
-	if (driver->retries > 0) {
+	if (driver->retries > 0 || driver->unwelcomed) {
 		run_rounds(driver, &driver->sets[0]);
 	} else if (header[H_DIRTY] > 0) {
 		napi_handle_scope scope;

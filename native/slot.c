@@ -4,6 +4,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -11,7 +12,9 @@
 #include "gopark.h"
 
 /* Flags that say in which list a slot stands; they outlive its owner. */
-enum { LIST_FLAGS = F_DIRTY | F_RETRYING };
+enum { LIST_FLAGS = F_DIRTY | F_RETRYING | F_NEWCOMER };
+/* An accepted connection: nobody has looked whether its first bytes are there, and mostly they are. */
+enum { F_NEW = F_WRITABLE | F_READABLE | F_NEWCOMER };
 
 /* Takes ownership of the descriptor, unless it is a pipe: on failure it is closed. */
 int32_t slot_open(driver_t *driver, int fd, int32_t flags)
@@ -28,6 +31,7 @@ int32_t slot_open(driver_t *driver, int fd, int32_t flags)
 		return -EMFILE;
 	}
 	slot_t *slot = &driver->slots[index];
+	bool listed = slot->flags & F_NEWCOMER;
 	slot->flags = (slot->flags & LIST_FLAGS) | flags;
 	slot->fd = fd;
 	slot->want = 0;
@@ -35,8 +39,15 @@ int32_t slot_open(driver_t *driver, int fd, int32_t flags)
 	slot->out_length = 0;
 	slot->peer_family = 0;
 	if (driver->ringed && flags & (F_WRITABLE | F_CONNECTING) && !(flags & (F_PACKETS | F_PIPE | F_DATAGRAM))) {
-		slot->flags |= F_RING;
+		slot->flags = (slot->flags & ~(F_NEWCOMER | F_READABLE)) | F_RING;
 		slot->set = 0;
+		return index;
+	}
+	if (flags & F_NEWCOMER) {
+		slot->set = -1;
+		if (!listed)
+			driver->newcomers[driver->newcomer_count++] = index;
+		driver->unwelcomed = true;
 		return index;
 	}
 	int32_t error = slot_watch(driver, slot, 0);
@@ -55,8 +66,17 @@ int32_t slot_watch(driver_t *driver, slot_t *slot, int32_t set)
 		.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
 		.data.u64 = (uint64_t)(uint32_t)slot->generation << 32 | (uint32_t)index_of(driver, slot),
 	};
+	if (epoll_ctl(driver->sets[set].epoll, EPOLL_CTL_ADD, slot->fd, &event) < 0)
+		return -errno;
 	slot->set = set;
-	return epoll_ctl(driver->sets[set].epoll, EPOLL_CTL_ADD, slot->fd, &event) < 0 ? -errno : 0;
+	return 0;
+}
+
+void slot_unwatch(driver_t *driver, slot_t *slot)
+{
+	if (slot->set >= 0)
+		epoll_ctl(driver->sets[slot->set].epoll, EPOLL_CTL_DEL, slot->fd, NULL);
+	slot->set = -1;
 }
 
 /* The thread's duplicate keeps the connection open: it must neither send on nor report events. */
@@ -64,7 +84,7 @@ static void end_sending(driver_t *driver, slot_t *slot)
 {
 	struct linger linger = { 0 };
 	socklen_t size = sizeof linger;
-	epoll_ctl(driver->sets[slot->set].epoll, EPOLL_CTL_DEL, slot->fd, NULL);
+	slot_unwatch(driver, slot);
 	getsockopt(slot->fd, SOL_SOCKET, SO_LINGER, &linger, &size);
 	/* With linger 0 the peer is to see a reset and no end: it does when the thread closes the duplicate. */
 	if (!linger.l_onoff || linger.l_linger > 0)
@@ -90,7 +110,7 @@ void slot_close(driver_t *driver, slot_t *slot)
 	if (slot->flags & F_SENDING)
 		end_sending(driver, slot);
 	if (slot->flags & (F_SHARED | F_PIPE))
-		epoll_ctl(driver->sets[slot->set].epoll, EPOLL_CTL_DEL, slot->fd, NULL);
+		slot_unwatch(driver, slot);
 	if (!(slot->flags & F_PIPE))
 		close(slot->fd); /* takes it out of the epoll set, too, where nobody else shares the description */
 	forget(driver, slot);
@@ -100,7 +120,7 @@ void slot_close(driver_t *driver, slot_t *slot)
 int slot_leave(driver_t *driver, slot_t *slot)
 {
 	int fd = slot->fd;
-	epoll_ctl(driver->sets[slot->set].epoll, EPOLL_CTL_DEL, fd, NULL);
+	slot_unwatch(driver, slot);
 	forget(driver, slot);
 	return fd;
 }
@@ -121,6 +141,14 @@ static void remember_peer(slot_t *slot, const struct sockaddr_storage *address)
 	}
 }
 
+/* Asked where there is presumably none: a look costs a fifth of an accept that finds nothing. */
+bool more_to_accept(const slot_t *listener)
+{
+	struct pollfd look = { .fd = listener->fd, .events = POLLIN };
+	struct timespec at_once = { 0 };
+	return syscall(SYS_ppoll, &look, 1, &at_once, NULL, 0) != 0;
+}
+
 int32_t accept_slot(driver_t *driver, slot_t *listener)
 {
 	struct sockaddr_storage address;
@@ -136,7 +164,7 @@ int32_t accept_slot(driver_t *driver, slot_t *listener)
 			listener->flags &= ~F_READABLE;
 		return -errno;
 	}
-	int32_t index = slot_open(driver, fd, F_WRITABLE | (listener->flags & F_PACKETS));
+	int32_t index = slot_open(driver, fd, F_NEW | (listener->flags & F_PACKETS));
 	if (index >= 0)
 		remember_peer(&driver->slots[index], &address);
 	return index;

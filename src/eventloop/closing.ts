@@ -2,6 +2,7 @@ import type { LinkBuffer } from '../linkbuffer/index.ts';
 import { OpError, operationError } from '../net/errors.ts';
 import { FAILED_UNSENT } from '../poll/index.ts';
 import { now } from '../runtime/clock.ts';
+import { type Parked, park } from '../runtime/park.ts';
 import { timers } from '../runtime/timers.ts';
 import { BROKEN, SENDING, SHUT } from './flags.ts';
 import { FlushWaiter } from './flush-waiter.ts';
@@ -70,8 +71,9 @@ export abstract class Closing extends Timing {
   protected beginShut(): void {
     const rare = this.some;
     rare.localAddr ??= this.localAddr;
-    rare.remoteAddr ??= this.remoteAddr;
-    const { driver, deadlines } = this.host.poller;
+    const { family, poller } = this.host;
+    rare.remoteAddr ??= family.keptPeer?.(poller, this.fd.slot) ?? this.remoteAddr;
+    const { driver, deadlines } = poller;
     driver.stream(this.fd.slot, 0);
     driver.release();
     if (this.host.limits.idleTimeout > 0) deadlines[2 * this.fd.slot] = 0;
@@ -92,15 +94,25 @@ export abstract class Closing extends Timing {
   }
 
   protected shut(): Promise<void> {
+    const closing = { resolve: () => {}, reject: () => {} } as Parked<void>;
+    const promise = park<void>(closing);
+    this.shutFor(closing);
+    return promise;
+  }
+
+  /** The same for who is told by two calls, not by a promise. */
+  protected shutFor(closing: Parked<void>): void {
     const output = this.output;
     this.beginShut();
     const fd = this.fd;
     const { closeTimeout } = this.host.family.settings;
     if (output === null || output.len === 0 || this.flags & BROKEN) {
       this.dropOutput();
-      return fd.close(closeTimeout);
+      if (fd.closed) closing.reject(fd.owner.error('close', fd.closure));
+      else fd.closeFor(closing, closeTimeout);
+      return;
     }
-    return this.closeBehind(output, closeTimeout);
+    this.closeBehind(output, closeTimeout).then(closing.resolve, closing.reject);
   }
 
   /** What was flushed goes out first. */

@@ -126,8 +126,9 @@ export abstract class ConnectionBase extends LinkFaces {
 
   get remoteAddr(): Addr {
     const kept = this.rare?.remoteAddr ?? null;
-    if (kept !== null) return kept;
-    const addr = this.host.family.remoteAddr(this.host.poller, this.fd.slot);
+    if (kept !== null && typeof kept !== 'number') return kept;
+    const { family, poller } = this.host;
+    const addr = kept === null ? family.remoteAddr(poller, this.fd.slot) : family.peerAddr!(kept);
     if (this.rare !== null) this.rare.remoteAddr = addr;
     return addr;
   }

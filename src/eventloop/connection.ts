@@ -44,6 +44,7 @@ import {
 
 const GOES_ON = -1;
 const REST = -1;
+const nothing = () => {};
 
 /**
  * A connection of an event loop, accepted or dialled. CloudWeGo Netpoll: `netpoll.Connection`.
@@ -315,7 +316,7 @@ export class Connection extends Moving implements Conn, FDOwner, Applicant {
 
   protected finish(): void {
     const shut = this.flags & SHUT;
-    if (!shut) this.shut().catch((error: unknown) => this.reportClose(error));
+    if (!shut) this.shutFor({ resolve: nothing, reject: (error) => this.reportClose(error) });
     this.flags |= GONE;
     const callbacks = this.rare?.closeCallbacks ?? null;
     if (callbacks !== null) {

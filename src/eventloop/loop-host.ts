@@ -68,8 +68,7 @@ export class LoopHost implements Host {
   /** A connection for the slot. `prepare` is what only the caller knows to do before anything else. */
   open(slot: number, connect: boolean, prepare?: (conn: Connection) => void): Connection {
     const conn = new Connection(this, slot);
-    hosts.add(this);
-    this.#connections++;
+    if (this.#connections++ === 0) hosts.add(this);
     this.loop.count(1);
     prepare?.(conn);
     const { onPrepare, onConnect } = this.loop.callbacks;

@@ -9,7 +9,8 @@ export class Rare {
   onRequest: ConnectionCallback | null = null;
   closeCallbacks: ((conn: Connection) => unknown)[] | null = null;
   localAddr: Addr | null = null;
-  remoteAddr: Addr | null = null;
+  /** A number: what the family's `peerAddr` makes it of. */
+  remoteAddr: Addr | number | null = null;
   /** The errno of the receive that broke it; 0: none did. */
   broke = 0;
   /** The error of that, once somebody has asked for it: see `ending`. */

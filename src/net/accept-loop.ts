@@ -5,7 +5,7 @@ import { sleep } from '../runtime/index.ts';
 import { originOf } from '../runtime/site.ts';
 import type { Addr } from './addr.ts';
 import type { CallOptions, Conn } from './conn.ts';
-import { ClosedError, OpError } from './errors.ts';
+import { ClosedError, OpError, peerHasGone } from './errors.ts';
 import type { Listener } from './listener.ts';
 import { StreamConn } from './stream-conn.ts';
 
@@ -54,7 +54,7 @@ class ServingGoroutine<C extends Conn> extends Goroutine<void> {
 
   /** It could not be closed as it should. */
   reject(error: unknown): void {
-    reportServed(error, this);
+    if (!peerHasGone(error)) reportServed(error, this);
   }
 }
 

@@ -41,12 +41,14 @@ export class TCPAddr implements Addr {
   readonly port: number;
   /** The zone of a link-local IPv6 address, or ''. */
   readonly zone: string;
+  /** Kept: a listener's is in the message of every error of its connections. */
+  #text: string | null = null;
 
   constructor(host: string, port: number) {
     const percent = host.indexOf('%');
     const plain = percent < 0 ? host : host.slice(0, percent);
     const mapped = plain.startsWith(MAPPED) ? plain.slice(MAPPED.length) : '';
-    this.host = isIPv4(mapped) ? mapped : plain;
+    this.host = mapped !== '' && isIPv4(mapped) ? mapped : plain;
     this.port = port;
     this.zone = percent < 0 ? '' : host.slice(percent + 1);
   }
@@ -57,6 +59,7 @@ export class TCPAddr implements Addr {
   }
 
   toString(): string {
-    return joinHostPort(this.zone === '' ? this.host : `${this.host}%${this.zone}`, this.port);
+    this.#text ??= joinHostPort(this.zone === '' ? this.host : `${this.host}%${this.zone}`, this.port);
+    return this.#text;
   }
 }

@@ -11,6 +11,9 @@ export interface ConnFamily {
   readonly settings: ConnSettings;
   localAddr(poller: Poller, slot: number): Addr;
   remoteAddr(poller: Poller, slot: number): Addr;
+  /** For when the slot is gone: the remote address, or a number that `peerAddr` makes it of. */
+  keptPeer?(poller: Poller, slot: number): Addr | number;
+  peerAddr?(peer: number): Addr;
 }
 
 /** A listener whose connections are slots of a driver: what the event loop asks of it beside the goroutine style. */

@@ -56,7 +56,8 @@ export abstract class StreamConn<A extends Addr = Addr>
   readonly #fd: FD;
   readonly #settings: ConnSettings;
   #localAddr: A | null;
-  #remoteAddr: A | null = null;
+  /** A number: what `peerAddr` makes it of. */
+  #remoteAddr: A | number | null = null;
 
   /** @internal */
   constructor(poller: Poller, slot: number, settings: ConnSettings, localAddr: A | null) {
@@ -311,8 +312,8 @@ export abstract class StreamConn<A extends Addr = Addr>
   }
 
   /**
-   * Closes as `await using` does, and tells `closing` how that ended. False: somebody has put something in front of the
-   * ways to close it, and they are to be taken.
+   * Closes, if it is open, and tells `closing` how that ended, also that the peer has gone. False: somebody has put
+   * something in front of the ways to close it, and they are to be taken.
    * @internal
    */
   dispose(closing: Parked<void>): boolean {
@@ -321,16 +322,7 @@ export abstract class StreamConn<A extends Addr = Addr>
       return false;
     if (this.#fd.closed) return true;
     this.keepAddresses();
-    this.#fd.closeFor(
-      {
-        resolve: () => closing.resolve(),
-        reject: (error) => {
-          if (peerHasGone(error)) closing.resolve();
-          else closing.reject(error);
-        },
-      },
-      this.#settings.closeTimeout,
-    );
+    this.#fd.closeFor(closing, this.#settings.closeTimeout);
     return true;
   }
 
@@ -383,14 +375,25 @@ export abstract class StreamConn<A extends Addr = Addr>
   }
 
   get remoteAddr(): A {
-    this.#remoteAddr ??= this.addressOf('remoteAddress');
-    return this.#remoteAddr;
+    let addr = this.#remoteAddr ?? this.addressOf('remoteAddress');
+    if (typeof addr === 'number') addr = this.peerAddr(addr);
+    this.#remoteAddr = addr;
+    return addr;
   }
 
   private keepAddresses(): void {
     if (this.#fd.closed) return;
     this.#localAddr ??= this.localAddr;
-    this.#remoteAddr ??= this.remoteAddr;
+    this.#remoteAddr ??= this.keptPeer();
+  }
+
+  /** For when the slot is gone: the remote address, or a number that `peerAddr` makes it of. */
+  protected keptPeer(): A | number {
+    return this.remoteAddr;
+  }
+
+  protected peerAddr(_peer: number): A {
+    throw new Error('it keeps no numbers');
   }
 
   // Options

@@ -1,5 +1,5 @@
 import { ArgumentRangeError } from '../io/index.ts';
-import type { Capability, Poller } from '../poll/index.ts';
+import { type Capability, formatIPv4, type Poller } from '../poll/index.ts';
 import { TCPAddr } from './addr.ts';
 import { UnsupportedError } from './errors.ts';
 import {
@@ -18,8 +18,23 @@ import { parseTCPInfo, TCP_INFO_SIZE, type TCPInfo } from './tcp-info.ts';
 const LONGEST_LINGER = 32_767;
 
 function addressOf(poller: Poller, slot: number, which: 'localAddress' | 'remoteAddress'): TCPAddr {
+  if (which === 'remoteAddress') {
+    const peer = poller.driver.peerNumber?.(slot) ?? -1;
+    if (peer >= 0) return peerAddr(peer);
+  }
   const address = poller.driver[which](slot);
   return address === null ? new TCPAddr('0.0.0.0', 0) : new TCPAddr(address.host, address.port);
+}
+
+/** Of a driver's `peerNumber`. */
+function peerAddr(peer: number): TCPAddr {
+  return new TCPAddr(formatIPv4(Math.floor(peer / 65_536)), peer % 65_536);
+}
+
+/** The remote address, or a number that `peerAddr` makes it of: almost nobody asks when the slot is gone. */
+function keptPeer(poller: Poller, slot: number): TCPAddr | number {
+  const peer = poller.driver.peerNumber?.(slot) ?? -1;
+  return peer >= 0 ? peer : addressOf(poller, slot, 'remoteAddress');
 }
 
 /** TCP connections that somebody else makes of slots. `local`: the address of all of them, where it is one. */
@@ -29,6 +44,8 @@ export function tcpFamily(settings: ConnSettings, local: TCPAddr | null): ConnFa
     settings,
     localAddr: (poller, slot) => local ?? addressOf(poller, slot, 'localAddress'),
     remoteAddr: (poller, slot) => addressOf(poller, slot, 'remoteAddress'),
+    keptPeer,
+    peerAddr,
   };
 }
 
@@ -53,6 +70,14 @@ export class TCPConn extends StreamConn<TCPAddr> {
 
   protected addressOf(which: 'localAddress' | 'remoteAddress'): TCPAddr {
     return this.fd.closed ? new TCPAddr('0.0.0.0', 0) : addressOf(this.fd.poller, this.fd.slot, which);
+  }
+
+  protected override keptPeer(): TCPAddr | number {
+    return keptPeer(this.fd.poller, this.fd.slot);
+  }
+
+  protected override peerAddr(peer: number): TCPAddr {
+    return peerAddr(peer);
   }
 
   /** Whether small packets leave at once. On for every new connection. */

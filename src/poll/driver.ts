@@ -159,6 +159,11 @@ export interface Driver {
   getOption(slot: number, option: SocketOption): number;
   localAddress(slot: number): SocketAddress | null;
   remoteAddress(slot: number): SocketAddress | null;
+  /**
+   * An IPv4 peer as one number, `address * 65536 + port`, also where IPv6 has it mapped; -1: another one, or it is not
+   * known without a system call. It says the same when the slot is gone, and costs next to nothing.
+   */
+  peerNumber?(slot: number): number;
 
   /** With the capability 'tcpInfo': the kernel's `struct tcp_info` into `out`: its length, or a negated errno. */
   tcpInfo?(slot: number, out: Uint8Array): number;

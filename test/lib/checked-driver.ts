@@ -411,6 +411,10 @@ export class CheckedDriver implements Driver, CompletionReceiver {
     return this.#driver.remoteAddress(slot);
   }
 
+  peerNumber(slot: number): number {
+    return this.#driver.peerNumber?.(slot) ?? -1;
+  }
+
   hold(): void {
     this.holds++;
     this.#driver.hold();

@@ -3,6 +3,7 @@ import { batches } from './driver-suite/batches.ts';
 import { closing } from './driver-suite/closing.ts';
 import { datagrams } from './driver-suite/datagrams.ts';
 import { loop } from './driver-suite/loop.ts';
+import { newcomers } from './driver-suite/newcomers.ts';
 import { opening } from './driver-suite/opening.ts';
 import { options } from './driver-suite/options.ts';
 import { pipes } from './driver-suite/pipes.ts';
@@ -24,6 +25,7 @@ export type { Subject };
 export function driverSuite(subject: Subject): void {
   const { name } = subject;
   runRows(subject, `${name}: opening`, opening);
+  runRows(subject, `${name}: newcomers`, newcomers);
   runRows(subject, `${name}: receiving`, receiving);
   runRows(subject, `${name}: streaming`, streaming);
   runRows(subject, `${name}: sending`, sending);

@@ -69,7 +69,6 @@ export abstract class Closing extends Writing {
   /** The same for who is told by two calls, not by a promise. Of a descriptor that is not closed. */
   closeFor(closing: Parked<void>, timeout: number): void {
     const driver = this.poller.driver;
-    const until = now() + timeout;
     const deadline = this.writing?.deadline ?? 0;
     this.wakeAll();
     this.some.closing = closing;
@@ -83,6 +82,7 @@ export abstract class Closing extends Writing {
       this.destroy();
       return;
     }
+    const until = now() + timeout;
     this.writer.setDeadline(deadline === 0 ? until : Math.min(deadline, until));
     this.writer.park<Failure>(new CloseWaiter(), undefined).then((failure) => {
       if (this.flags & DESTROYED) return;

@@ -127,7 +127,7 @@ export class EpollDriver extends Operations implements Driver {
     this.cancelAllWanted(slot);
     this.stream(slot, 0);
     this.cancelDrain(slot);
-    this.peeked.delete(slot);
+    if (this.peeked.size > 0) this.peeked.delete(slot);
     this.dropChain(slot);
     const generation = this.generationOf(slot);
     // Only after the cancelled ones may the slot find a new owner.

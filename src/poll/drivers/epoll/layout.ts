@@ -2,7 +2,7 @@
  * The memory that TypeScript and C share, as native/layout.h describes it: int32 words in the order header,
  * completions, segments, dirty list, slots. The two files change together, and `LAYOUT_VERSION` with them.
  */
-export const LAYOUT_VERSION = 26;
+export const LAYOUT_VERSION = 27;
 
 export const H_VERSION = 0;
 export const H_SLOTS = 1;
@@ -84,6 +84,7 @@ export const F_RETRYING = 1 << 9;
 export const F_STREAM = 1 << 11;
 export const F_DATAGRAM = 1 << 12;
 export const F_RING = 1 << 16;
+export const F_NEWCOMER = 1 << 17;
 
 /** Sizes of one driver's memory. Pages that are never touched cost nothing. */
 export interface Sizes {

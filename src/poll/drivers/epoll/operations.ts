@@ -2,6 +2,7 @@ import { OP_ACCEPT, OP_CONNECT, OP_FETCH, OP_READABLE, OP_RECV, OP_WRITABLE, typ
 import { EAGAIN, ECANCELED } from '../../errno.ts';
 import {
   F_CONNECTING,
+  F_NEWCOMER,
   F_READABLE,
   F_STREAM,
   F_WANT_ACCEPT,
@@ -23,6 +24,8 @@ const WANTED: readonly (readonly [flag: number, op: Op])[] = [
   [F_WANT_WRITABLE, OP_WRITABLE],
   [F_CONNECTING, OP_CONNECT],
 ];
+
+const ALL_WANTED = WANTED.reduce((all, [flag]) => all | flag, 0);
 
 /** Begins operations, and completes those whose answer is there already: of that no event will tell. */
 export abstract class Operations extends Outbound {
@@ -58,8 +61,8 @@ export abstract class Operations extends Outbound {
       words[base + S_FLAGS] = flags & ~F_STREAM;
     } else if (!(flags & F_STREAM)) {
       words[base + S_FLAGS] = flags | F_STREAM;
-      // No event will tell of what is there already.
-      if (flags & F_READABLE) this.native.retry(slot);
+      // No event will tell of what is there already. Of a newcomer it is looked at anyway.
+      if ((flags & (F_READABLE | F_NEWCOMER)) === F_READABLE) this.native.retry(slot);
     }
   }
 
@@ -68,6 +71,7 @@ export abstract class Operations extends Outbound {
   }
 
   protected cancelAllWanted(slot: number): void {
+    if (!(this.words[this.base(slot) + S_FLAGS]! & ALL_WANTED)) return;
     for (const [flag, op] of WANTED) this.#cancel(slot, flag, op);
   }
 

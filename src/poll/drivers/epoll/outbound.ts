@@ -120,7 +120,7 @@ export abstract class Outbound extends Attempts {
   }
 
   protected cancelDrain(slot: number): void {
-    if (this.#drains.delete(slot)) this.post(OP_DRAIN, slot, -ECANCELED);
+    if (this.#drains.size > 0 && this.#drains.delete(slot)) this.post(OP_DRAIN, slot, -ECANCELED);
   }
 
   #completeDrain(slot: number, result: number): void {
@@ -183,7 +183,7 @@ export abstract class Outbound extends Attempts {
   }
 
   protected dropRemainder(slot: number): void {
-    if (!this.#remainders.delete(slot)) return;
+    if (this.#remainders.size === 0 || !this.#remainders.delete(slot)) return;
     this.words[this.base(slot) + S_FLAGS]! &= ~F_WANT_WRITABLE;
     this.release();
   }

@@ -12,6 +12,9 @@ import { Slots } from './slots.ts';
 
 /** Linux's. */
 const AF_INET = 2;
+const AF_INET6 = 10;
+/** The third word of an IPv4 address within IPv6, in the order of this machine. */
+const MAPPED: number = new Int32Array(Uint8Array.of(0, 0, 0xff, 0xff).buffer)[0]!;
 
 /** Opens sockets, sets them and asks about them: one system call each. */
 export abstract class Sockets extends Slots {
@@ -83,16 +86,25 @@ export abstract class Sockets extends Slots {
   }
 
   remoteAddress(slot: number): SocketAddress | null {
+    return parseAddress(this.native.remoteAddress(slot));
+  }
+
+  peerNumber(slot: number): number {
     const { words } = this;
     const base = this.base(slot);
-    if (words[base + S_PEER_FAMILY] === AF_INET && words[base + S_FD]! >= 0) {
-      // In the network's order, whatever this machine's is.
-      const { bytes } = this.memory;
-      const at = 4 * (base + S_PEER_ADDRESS);
-      const host = `${bytes[at]}.${bytes[at + 1]}.${bytes[at + 2]}.${bytes[at + 3]}`;
-      return { host, port: words[base + S_PEER_PORT]! };
+    if (words[base + S_FD]! < 0) return -1;
+    let at = base + S_PEER_ADDRESS;
+    if (words[base + S_PEER_FAMILY] === AF_INET6) {
+      if (words[at] !== 0 || words[at + 1] !== 0 || words[at + 2] !== MAPPED) return -1;
+      at += 3;
+    } else if (words[base + S_PEER_FAMILY] !== AF_INET) {
+      return -1;
     }
-    return parseAddress(this.native.remoteAddress(slot));
+    // In the network's order, whatever this machine's is.
+    const { bytes } = this.memory;
+    const address =
+      ((bytes[4 * at]! * 256 + bytes[4 * at + 1]!) * 256 + bytes[4 * at + 2]!) * 256 + bytes[4 * at + 3]!;
+    return address * 65_536 + words[base + S_PEER_PORT]!;
   }
 }
 
