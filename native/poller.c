@@ -341,6 +341,16 @@ static bool flush_and_report(driver_t *driver)
 	return driver->header[H_COMPLETED] == 0 || call_on_batch(driver);
 }
 
+/* Those whom this round has accepted: most have their first bytes already, so that there is nothing to wait for. */
+static bool welcome_and_report(driver_t *driver)
+{
+	if (!driver->unwelcomed)
+		return true;
+	driver->header[H_COMPLETED] = 0;
+	welcome(driver);
+	return driver->header[H_COMPLETED] == 0 || (call_on_batch(driver) && flush_and_report(driver));
+}
+
 /*
  * Goroutines cannot be interrupted: only the size of a batch decides how long timers and others wait for it. When
  * many are ready at once it begins small, and doubles while that takes no time; what took too long shows how many fit.
@@ -380,12 +390,12 @@ static void run_rounds(driver_t *driver, poller_set_t *set)
 		int32_t found = driver->header[H_COMPLETED];
 		if (found > 0 && !call_on_batch(driver))
 			break;
-		if (!flush_and_report(driver))
+		if (!flush_and_report(driver) || !welcome_and_report(driver))
 			break;
 		int64_t now = monotonic_ns();
 		adapt_batch(driver, found, now - began);
 		began = now;
-		bool more = found >= WORTH_ANOTHER_ROUND || found >= limit || driver->retries > 0 || driver->unwelcomed;
+		bool more = found >= WORTH_ANOTHER_ROUND || found >= limit || driver->retries > 0;
 		if (driver->closing || !more || now >= end)
 			break;
 	}

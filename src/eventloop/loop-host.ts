@@ -84,6 +84,7 @@ export class LoopHost implements Host {
       }
     }
     conn.open(connect ? (onConnect ?? null) : null);
+    conn.look();
     this.#idle?.begin();
     return conn;
   }

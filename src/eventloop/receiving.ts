@@ -100,6 +100,12 @@ export abstract class Receiving extends ConnectionBase implements LinkOwner {
     } else if (result < 0) this.some.lateFailure = -result;
   }
 
+  /** @internal Of one that has just been accepted: what it brought along is taken within the round that accepted it. */
+  look(): void {
+    if (this.flags & (SHUT | PAUSED | FULL | ENDED)) return;
+    if (this.host.poller.driver.mayBeReadable(this.fd.slot)) this.fetch();
+  }
+
   protected fetch(): void {
     const { driver } = this.host.poller;
     const input = this.attach();

@@ -19,6 +19,8 @@ export interface Origin {
   readonly site: string;
 }
 
+const nothing = () => {};
+
 /** What few goroutines ever need: fields that the others do without. */
 class Rare {
   label: string | null = null;
@@ -26,8 +28,8 @@ class Rare {
   internal = false;
   outcome: Outcome | null = null;
   done: Promise<unknown> | null = null;
-  resolve: (value: unknown) => void = () => {};
-  reject: (error: unknown) => void = () => {};
+  resolve: (value: unknown) => void = nothing;
+  reject: (error: unknown) => void = nothing;
 }
 
 /**
