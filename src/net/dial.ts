@@ -60,6 +60,12 @@ export function dial(
   address: string,
   options?: DialPacketOptions,
 ): Promise<UnixgramConn>;
+/** Where the network is known at run time only. Options that do not concern it are left alone. */
+export function dial(
+  network: TCPNetwork | UnixNetwork,
+  address: string,
+  options?: DialOptions & DialUnixOptions,
+): Promise<TCPConn | UnixConn>;
 export async function dial(
   network: TCPNetwork | UnixNetwork | UDPNetwork | 'unixgram',
   address: string,

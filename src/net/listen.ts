@@ -106,6 +106,12 @@ export function listen(
   path: string,
   options?: ListenUnixOptions,
 ): Promise<UnixListener>;
+/** Where the network is known at run time only. Options that do not concern it are left alone. */
+export function listen(
+  network: TCPNetwork | UnixNetwork,
+  address: string,
+  options?: ListenOptions & ListenUnixOptions,
+): Promise<TCPListener | UnixListener>;
 export async function listen(
   network: TCPNetwork | UnixNetwork,
   address: string,

@@ -114,7 +114,7 @@ export class Server {
   async start(): Promise<void> {
     const { intake, network } = this.#plan;
     if (intake === 'handed') {
-      this.#listener = await listen(network as 'tcp', this.#address, this.#plan.listenOptions);
+      this.#listener = await listen(network, this.#address, this.#plan.listenOptions);
       this.#address = String(this.#listener.addr);
     }
     try {

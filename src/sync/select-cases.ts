@@ -289,7 +289,8 @@ export class OtherwiseCase extends SelectCase<unknown> {
 
 /**
  * A case of `select`: a value is received from `ch`, or its end (then `ok` is false). Without `fn` the select gives
- * the value. A nil channel, `null` or `undefined`, is never ready: that switches a case off.
+ * the value. A nil channel, `null` or `undefined`, is never ready: that switches a case off. Where `ok` was looked
+ * at, TypeScript knows whether there is a value.
  *
  * @example
  * ```ts
@@ -303,9 +304,13 @@ export class OtherwiseCase extends SelectCase<unknown> {
 export function recv<T>(ch: Chan<T> | null | undefined): SelectCase<T | undefined>;
 export function recv<T, R>(
   ch: Chan<T> | null | undefined,
-  fn: (value: T | undefined, ok: boolean) => R,
+  fn: (...received: [value: T, ok: true] | [value: undefined, ok: false]) => R,
 ): SelectCase<Awaited<R>>;
-export function recv(ch: Chan<unknown> | null | undefined, fn?: (value: never, ok: boolean) => unknown) {
+export function recv<T, R>(
+  ch: Chan<T> | null | undefined,
+  fn: (value: T | undefined) => R,
+): SelectCase<Awaited<R>>;
+export function recv(ch: Chan<unknown> | null | undefined, fn?: (value: never, ok: never) => unknown) {
   checkChannel(ch);
   checkHandler(fn);
   return new ReceiveCase(ch ?? null, fn as ((value: unknown, ok: boolean) => unknown) | undefined);

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
 import { getEventListeners } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { go, runtime } from 'gopark';
 import {
@@ -16,6 +19,7 @@ import {
 import { withBlackHole } from '../lib/black-hole.ts';
 import { text } from '../lib/bytes.ts';
 import { openSockets, socketsBackAt } from '../lib/descriptors.ts';
+import { needs } from '../lib/needs.ts';
 import { echo, roundTrip } from '../lib/peers.ts';
 import { rejection, turns, until, watch } from '../lib/waiting.ts';
 
@@ -387,4 +391,21 @@ describe('signals: nothing is left behind', () => {
     process.off('warning', onWarning);
     assert.deepEqual(warnings, []);
   });
+});
+
+test('a network that is known at run time only', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'gopark-'));
+  const ways: ['tcp' | 'unix', string][] = [['tcp', '127.0.0.1:0']];
+  if (needs('unix').skip === false) ways.push(['unix', join(folder, 'a.sock')]);
+  try {
+    for (const [network, address] of ways) {
+      await using listener = await listen(network, address, { backlog: 5 });
+      await using conn = await dial(network, String(listener.addr), { timeout: 5000 });
+      await using accepted = await listener.accept();
+      assert.equal(String(accepted.localAddr), String(conn.remoteAddr));
+      assert.equal(accepted.localAddr.network, network);
+    }
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });

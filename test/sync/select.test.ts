@@ -27,6 +27,17 @@ describe('select', () => {
     assert.equal(await b.recv(), 'x');
   });
 
+  test('a handler that has looked at ok has a value, for the compiler, too', async () => {
+    const words = chan<string>(1);
+    await words.send('four');
+    words.close();
+    const lengthOf = () => select(recv(words, (word, ok) => (ok ? word.length : -1)));
+    assert.equal(await lengthOf(), 4);
+    assert.equal(await lengthOf(), -1);
+    const either = (word: string | undefined, ok: boolean) => `${word} ${ok}`;
+    assert.equal(await select(recv(words, either)), 'undefined false');
+  });
+
   test('without handlers: the value, or undefined', async () => {
     const ch = chan<number>(1);
     assert.equal(await select(send(ch, 5)), undefined);
