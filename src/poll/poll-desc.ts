@@ -5,7 +5,7 @@ import { signalFault } from '../runtime/signal.ts';
 import { type Timer, timers } from '../runtime/timers.ts';
 import { traceOwner, tracing } from '../runtime/trace.ts';
 import { turnTick } from '../runtime/turns.ts';
-import { OP_DRAIN, OP_STREAM, type Op } from './driver.ts';
+import { OP_DRAIN, OP_READABLE, OP_STREAM, type Op } from './driver.ts';
 import { ECANCELED, FAILED_DEADLINE, type Failure } from './errno.ts';
 import type { FD } from './fd/fd.ts';
 import { AbortLink, Waiter } from './waiters/waiter.ts';
@@ -24,6 +24,8 @@ const SHARED = 1 << 11;
 const HOLDING = 1 << 12;
 /** A deadline is set: the array of deadlines need not be asked otherwise. */
 const LIMITED = 1 << 10;
+/** What was in flight is there, and the driver has told so: its reader waits for its turn (see LargeReads). */
+const IN_TURN = 1 << 13;
 /** Bytes (or connections) that a multishot operation may bring ahead of their readers. */
 const MOST_KEPT = 64 * 1024;
 
@@ -94,6 +96,18 @@ export class PollDesc {
   /** Whether an operation is at the driver, perhaps for somebody who has gone: what it brings comes first. */
   get busy(): boolean {
     return (this.#state & OPERATION) !== 0;
+  }
+
+  /** A large read's turn will come; until then its operation is in flight, though not at the driver. */
+  awaitTurn(): void {
+    this.#state |= IN_TURN;
+  }
+
+  /** Its turn has come. False: it does not wait for one any more. */
+  takeTurn(): boolean {
+    if (!(this.#state & IN_TURN)) return false;
+    this.completed(OP_READABLE, 0, 0, false);
+    return true;
   }
 
   /** The driver's completion of what is in flight. */
@@ -178,7 +192,9 @@ export class PollDesc {
   }
 
   private begin(waiter: Waiter): void {
-    this.#state |= waiter.submit(this.fd);
+    // Not in one: `|=` reads the state first, and to submit may change it.
+    const operation = waiter.submit(this.fd);
+    this.#state |= operation;
     this.hold();
   }
 
@@ -196,8 +212,8 @@ export class PollDesc {
 
   private cancel(): void {
     if (!this.busy || this.#state & CANCELLED) return;
-    if ((this.#state & OPERATION) === OP_STREAM) {
-      // An interest: nothing will complete.
+    if ((this.#state & OPERATION) === OP_STREAM || this.#state & IN_TURN) {
+      // An interest, or nothing at the driver: nothing will complete.
       this.release();
       this.#state &= WRITING | LIMITED;
       return;
@@ -256,7 +272,10 @@ export class PollDesc {
   }
 
   private expire(): void {
-    if (this.head !== null && this.expired) this.failAll(FAILED_DEADLINE);
+    if (this.head === null || !this.expired) return;
+    // What has come in time still counts, whoever's turn it is.
+    this.takeTurn();
+    if (this.head !== null) this.failAll(FAILED_DEADLINE);
   }
 
   /** Gives the timer up with the descriptor. */

@@ -3,6 +3,7 @@ import { timers } from '../runtime/timers.ts';
 import type { WaitRecord } from '../runtime/waits.ts';
 import { type CompletionReceiver, type Driver, OP_CLOSE, type Op } from './driver.ts';
 import type { FDOwner } from './fd/owner.ts';
+import { LargeReads } from './large-reads.ts';
 import type { PollDesc } from './poll-desc.ts';
 import type { Waiter } from './waiters/waiter.ts';
 
@@ -24,6 +25,9 @@ export class Poller implements CompletionReceiver {
   readonly deadlines: Float64Array;
   /** The last waiter of each queue that has more than one: kept here, because almost none has. */
   readonly tails: Map<PollDesc, Waiter> = new Map();
+  /** Whether large messages go straight from and to the caller's memory: asked for each of them. */
+  readonly direct: boolean;
+  readonly largeReads: LargeReads = new LargeReads();
   readonly #owners: (SlotOwner | null)[] = [];
   readonly #generations: Int32Array;
   /** Completions so far, and the batches that they came in: how many are ready at a time. */
@@ -33,6 +37,7 @@ export class Poller implements CompletionReceiver {
 
   constructor(driver: Driver) {
     this.driver = driver;
+    this.direct = driver.capabilities.has('direct');
     this.deadlines = new Float64Array(2 * driver.slotCount);
     this.#generations = new Int32Array(driver.slotCount);
     driver.start(this);

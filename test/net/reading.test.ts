@@ -3,6 +3,7 @@ import { describe, test } from 'node:test';
 import { setTimeout as later } from 'node:timers/promises';
 import { ClosedError, DeadlineExceededError } from 'gopark/net';
 import { concat, pattern, sameBytes, text } from '../lib/bytes.ts';
+import { needs } from '../lib/needs.ts';
 import { tcpPair, withPair } from '../lib/pair.ts';
 import { readExactly } from '../lib/peers.ts';
 import { dialRaw, withRaw } from '../lib/raw-peer.ts';
@@ -11,6 +12,64 @@ import { busy, rejection, stillPending, turns, watch } from '../lib/waiting.ts';
 function detach(p: Uint8Array): void {
   structuredClone(p.buffer, { transfer: [p.buffer as ArrayBuffer] });
 }
+
+describe('reading: large reads', () => {
+  test('they take turns with their goroutines: nobody else receives before the first has seen its bytes', async () => {
+    needs('direct');
+    const pairs = [await tcpPair(), await tcpPair(), await tcpPair()];
+    const buffers = pairs.map(() => new Uint8Array(32 * 1024));
+    const received: number[] = [];
+    const reading = pairs.map(async ({ a }, i) => {
+      // The second time with bytes at hand: then, too, it is one after the other.
+      for (let total = 0; total < 64 * 1024; ) {
+        const n = await a.read(buffers[i]!);
+        assert.ok(n !== null && n > 0);
+        total += n;
+        received.push(buffers.filter((p) => p[0] === 1).length);
+        buffers[i]!.fill(0);
+      }
+    });
+    await turns(3);
+    // In one turn, so that one batch finds all of them.
+    for (const { b } of pairs) void b.write(new Uint8Array(64 * 1024).fill(1));
+    await Promise.all(reading);
+    assert.ok(received.length >= 6);
+    assert.deepEqual(new Set(received), new Set([1]));
+    for (const { a, b } of pairs) await Promise.all([a.close(), b.close()]);
+  });
+
+  test('one that waits for its turn is closed, aborted or timed out like any other', async () => {
+    needs('direct');
+    const pairs = [await tcpPair(), await tcpPair(), await tcpPair(), await tcpPair()];
+    const abort = new AbortController();
+    const first = pairs[0]!.a.read(new Uint8Array(32 * 1024)).then(() => {
+      pairs[1]!.a.closeNow();
+      abort.abort(new Error('enough'));
+      pairs[3]!.a.setReadDeadline(new Date(0));
+    });
+    const outcomes = [
+      rejection(pairs[1]!.a.read(new Uint8Array(32 * 1024))),
+      rejection(pairs[2]!.a.read(new Uint8Array(32 * 1024), { signal: abort.signal })),
+      watch(pairs[3]!.a.read(new Uint8Array(32 * 1024))),
+    ] as const;
+    await turns(3);
+    for (const { b } of pairs) void b.write(pattern(16 * 1024 - 1));
+    await first;
+    assert.ok((await outcomes[0]) instanceof ClosedError);
+    assert.equal((await outcomes[1]).message, 'enough');
+    // The bytes of the aborted one are the next reader's, and a deadline that is moved on is none.
+    sameBytes(await readExactly(pairs[2]!.a, 16 * 1024 - 1), pattern(16 * 1024 - 1));
+    await outcomes[2].promise.catch(() => {});
+    pairs[3]!.a.setReadDeadline(null);
+    if (outcomes[2].outcome.state === 'rejected') {
+      sameBytes(await readExactly(pairs[3]!.a, 16 * 1024 - 1), pattern(16 * 1024 - 1));
+    }
+    for (const { a, b } of pairs) {
+      a.closeNow();
+      b.closeNow();
+    }
+  });
+});
 
 describe('reading: waitReadable, tryRead', () => {
   test('waitReadable resolves on bytes and consumes nothing', async () => {

@@ -29,6 +29,11 @@ interface Call {
   readonly kind: string;
   readonly watched: Watched<unknown>;
   readonly p: Uint8Array | null;
+  /**
+   * Where the bytes of `p` are: there, or where they were transferred to. A call that was still pending for its caller
+   * then may have settled a microtask before, and its bytes have moved with the memory.
+   */
+  memory: Uint8Array | null;
   /** Before anybody wrote into it, or transferred it. */
   readonly sent: Uint8Array | null;
   readonly size: number;
@@ -66,7 +71,8 @@ type Command =
   | { do: 'deadline'; side: 0 | 1; which: 'both' | 'read' | 'write'; ms: number | null }
   | { do: 'abort' | 'detach'; side: 0 | 1; pick: number }
   | { do: 'close' | 'closeNow' | 'closeWrite' | 'reset'; side: 0 | 1 }
-  | { do: 'step'; count: number }
+  /** `together`: what comes next is done before any goroutine has run that this wakes. */
+  | { do: 'step'; count: number; together: boolean }
   | { do: 'advance' | 'stall'; ms: number }
   | { do: 'pause'; how: 'microtask' | 'turn' };
 
@@ -97,7 +103,14 @@ function commands(withCloses: boolean) {
         pick: fc.nat(5),
       }),
     ],
-    [12, fc.record({ do: fc.constant('step' as const), count: fc.integer({ min: 1, max: 5 }) })],
+    [
+      12,
+      fc.record({
+        do: fc.constant('step' as const),
+        count: fc.integer({ min: 1, max: 5 }),
+        together: fc.boolean(),
+      }),
+    ],
     [
       3,
       fc.record({ do: fc.constantFrom('advance' as const, 'stall' as const), ms: fc.constantFrom(1, 4, 30) }),
@@ -147,6 +160,13 @@ class World {
       new Side(new MakeConn(poller, slots[0], settings, null), slots[0], 1),
       new Side(new MakeConn(poller, slots[1], settings, null), slots[1], 1000),
     ];
+  }
+
+  async runAll(list: readonly Command[]): Promise<void> {
+    for (const command of list) {
+      const run = this.run(command);
+      if (command.do !== 'step' || !command.together) await run;
+    }
   }
 
   async run(command: Command): Promise<void> {
@@ -217,8 +237,9 @@ class World {
           (call) => call.watched.pending && call.p!.length > 0,
         );
         if (waiting.length === 0) break;
-        const { p } = waiting[command.pick % waiting.length]!;
-        structuredClone(p!.buffer, { transfer: [p!.buffer as ArrayBuffer] });
+        const call = waiting[command.pick % waiting.length]!;
+        const buffer = call.p!.buffer as ArrayBuffer;
+        call.memory = new Uint8Array(structuredClone(buffer, { transfer: [buffer] }));
         break;
       }
       case 'closeWrite':
@@ -252,7 +273,7 @@ class World {
     const controller = withSignal ? new AbortController() : null;
     const sent = p === null ? null : p.slice();
     const watched = watch<unknown>(controller === null ? start() : start({ signal: controller.signal }));
-    calls.push({ kind, watched, p, sent, size, controller });
+    calls.push({ kind, watched, p, memory: p, sent, size, controller });
   }
 
   #try(calls: Call[], kind: string, p: Uint8Array, attempt: () => number | null | undefined): void {
@@ -266,7 +287,7 @@ class World {
     if (result === undefined) return;
     const watched = watch<unknown>(Promise.resolve(result));
     watched.outcome = { state: 'resolved', value: result };
-    calls.push({ kind, watched, p, sent: p.slice(), size: p.length, controller: null });
+    calls.push({ kind, watched, p, memory: p, sent: p.slice(), size: p.length, controller: null });
   }
 
   /** Lets everything happen that can, without time passing. */
@@ -282,12 +303,12 @@ class World {
   /** What this side's calls have received, in the order in which they were made. */
   received(side: Side): Uint8Array {
     const parts: Uint8Array[] = [];
-    for (const { watched, p, size } of side.reads) {
+    for (const { watched, memory, size } of side.reads) {
       const { outcome } = watched;
       if (outcome.state !== 'resolved' || outcome.value === null) continue;
       const count = outcome.value as number;
       assert.ok(count >= 1 && count <= size, `a read of ${size} bytes gave ${count}`);
-      parts.push(p!.slice(0, count));
+      parts.push(memory!.slice(0, count));
     }
     return concat(parts);
   }
@@ -346,7 +367,7 @@ describe('random interleavings on a fake driver', () => {
           fc.asyncProperty(commands(false), fc.infiniteStream(fc.nat(1 << 20)), async (list, random) => {
             const choose = (count: number) => random.next().value! % count;
             const world = new World({ choose, ...options }, strict);
-            for (const command of list) await world.run(command);
+            await world.runAll(list);
             await world.settle();
             if (world.sides.every((side) => side.calls.every((call) => !call.watched.pending))) {
               assert.equal(world.checked.holds, 0, 'nobody waits, but the process would be kept alive');
@@ -387,7 +408,7 @@ describe('random interleavings on a fake driver', () => {
           fc.asyncProperty(commands(true), fc.infiniteStream(fc.nat(1 << 20)), async (list, random) => {
             const choose = (count: number) => random.next().value! % count;
             const world = new World({ choose, ...options }, strict);
-            for (const command of list) await world.run(command);
+            await world.runAll(list);
             await world.settle();
             const [a, b] = world.sides;
             for (const [from, to] of [
@@ -621,6 +642,80 @@ describe('single interleavings on a fake driver', () => {
       assert.equal(world.checked.holds, 0);
     }
     await finish(world);
+  });
+
+  describe('two large reads, of which bytes are there, and nobody has had a turn yet', () => {
+    /** Every attempt finds what is there. */
+    const lucky = (count: number) => (count === 6 ? 1 : 0);
+
+    function waiting(options: { timeout?: number; signal?: AbortSignal } = {}) {
+      const world = conns({ choose: lucky });
+      const [a, b] = world.sides;
+      if (options.timeout !== undefined)
+        for (const { conn } of world.sides) conn.setReadTimeout(options.timeout);
+      const memories = [new Uint8Array(20_000), new Uint8Array(20_000)] as const;
+      const reads = [
+        watch(a.conn.read(memories[0], options)),
+        watch(b.conn.read(memories[1], options)),
+      ] as const;
+      void a.conn.write(Uint8Array.of(1, 2, 3));
+      void b.conn.write(Uint8Array.of(4, 5));
+      while (world.fake.step());
+      return { world, a, b, reads, memories };
+    }
+
+    test('a deadline that strikes then does not take them away', async () => {
+      const { world, reads, memories } = waiting({ timeout: 10 });
+      clock.advance(50);
+      await reads[1].promise;
+      assert.deepEqual(
+        reads.map(({ outcome }) => outcome),
+        [
+          { state: 'resolved', value: 2 },
+          { state: 'resolved', value: 3 },
+        ],
+      );
+      sameBytes(memories[1].subarray(0, 3), Uint8Array.of(1, 2, 3));
+      await finish(world);
+    });
+
+    test("of one that is aborted they are the next reader's", async () => {
+      const controller = new AbortController();
+      const { world, a, b, reads } = waiting({ signal: controller.signal });
+      controller.abort('gone');
+      const again = [a, b].map(({ conn }) => watch(conn.read(new Uint8Array(20_000))));
+      await Promise.all([...reads, ...again].map(({ promise }) => promise));
+      for (const { outcome } of reads) assert.deepEqual(outcome, { state: 'rejected', error: 'gone' });
+      assert.deepEqual(
+        again.map(({ outcome }) => outcome),
+        [
+          { state: 'resolved', value: 2 },
+          { state: 'resolved', value: 3 },
+        ],
+      );
+      await finish(world);
+    });
+
+    test('one that is closed leaves nothing behind, and the other one has its turn', async () => {
+      const { world, a, reads } = waiting();
+      a.conn.closeNow();
+      a.closing = watch(Promise.resolve());
+      await reads[1].promise;
+      assert.ok(reads[0].outcome.state === 'rejected' && reads[0].outcome.error instanceof ClosedError);
+      assert.deepEqual(reads[1].outcome, { state: 'resolved', value: 3 });
+      await finish(world);
+    });
+
+    test('one whose buffer was transferred loses nothing', async () => {
+      const { world, a, reads, memories } = waiting();
+      structuredClone(memories[0].buffer, { transfer: [memories[0].buffer] });
+      await reads[1].promise;
+      assert.equal(reads[0].outcome.state, 'rejected');
+      const next = watch(a.conn.read(new Uint8Array(20_000)));
+      await next.promise;
+      assert.deepEqual(next.outcome, { state: 'resolved', value: 2 });
+      await finish(world);
+    });
   });
 
   test('without a synchronous look a stalled loop lets the deadline strike, and the bytes stay', async () => {

@@ -43,8 +43,11 @@ export class FD extends Moving {
       case OP_FETCH:
         this.owner.streamed!(op, result, offset);
         break;
-      case OP_RECV:
       case OP_READABLE:
+        if (result >= 0 && this.reading.head?.isLarge(this)) this.poller.largeReads.add(this);
+        else this.reading.completed(op, result, offset, more);
+        break;
+      case OP_RECV:
       case OP_ACCEPT:
       case OP_LISTEN:
         this.reading.completed(op, result, offset, more);

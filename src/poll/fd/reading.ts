@@ -6,6 +6,7 @@ import {
   AcceptEachWaiter,
   AcceptWaiter,
   EmptyReadWaiter,
+  isLargeRead,
   ListenWaiter,
   ReadableWaiter,
   ReadWaiter,
@@ -23,9 +24,11 @@ export abstract class Reading extends Receiving {
         return Promise.reject(this.owner.error('read', failure));
       }
       if (p.length === 0) return settled(0);
-      const result = this.receiveNow(p);
-      if (result >= 0) return settledRead(result === 0 ? null : result);
-      if (result !== -EAGAIN) return Promise.reject(this.owner.error('read', -result));
+      if (!this.poller.largeReads.running || !isLargeRead(this, p) || this.inbound !== null) {
+        const result = this.receiveNow(p);
+        if (result >= 0) return settledRead(result === 0 ? null : result);
+        if (result !== -EAGAIN) return Promise.reject(this.owner.error('read', -result));
+      }
     }
     return this.reading.park(p.length === 0 ? new EmptyReadWaiter() : new ReadWaiter(p), signal);
   }

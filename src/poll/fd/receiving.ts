@@ -15,9 +15,9 @@ export abstract class Receiving extends Descriptor {
       this.inbound = count === inbound.length ? null : inbound.subarray(count);
       return count;
     }
-    const driver = this.poller.driver;
+    const { driver, direct } = this.poller;
     if (!driver.mayBeReadable(this.slot) || this.reading.busy) return -EAGAIN;
-    if (this.packets || (p.length >= DIRECT_SIZE && driver.capabilities.has('direct'))) {
+    if (this.packets || (direct && p.length >= DIRECT_SIZE)) {
       return this.endOrReset(driver.tryReceiveInto(this.slot, p, 0, p.length));
     }
     const received = driver.tryReceive(this.slot, Math.max(p.length, SMALLEST_RECEIVE));

@@ -5,11 +5,17 @@ import { EAGAIN, FAILED_DETACHED, FAILED_NOT, type Failure } from '../errno.ts';
 import { completionError } from '../fd/completion-error.ts';
 import type { FD } from '../fd/fd.ts';
 import type { SlotTaker } from '../fd/owner.ts';
+import type { Receiving } from '../fd/receiving.ts';
 import { DIRECT_SIZE } from '../limits.ts';
 import { Waiter } from './waiter.ts';
 
 /** Takes the place of a buffer that was transferred away. */
 const NOTHING = new Uint8Array(0);
+
+/** Whether a read into `p` is one of those that take turns. */
+export function isLargeRead(fd: Receiving, p: Uint8Array): boolean {
+  return p.length >= DIRECT_SIZE && fd.poller.direct && !fd.packets;
+}
 
 /** A parked `read` into a buffer that was not empty: if it is now, it was transferred away. */
 export class ReadWaiter extends Waiter {
@@ -29,13 +35,22 @@ export class ReadWaiter extends Waiter {
   }
 
   submit(fd: FD): Op {
-    const driver = fd.poller.driver;
-    if (fd.packets || (this.#p.length >= DIRECT_SIZE && driver.capabilities.has('direct'))) {
+    const { driver, largeReads } = fd.poller;
+    const isLarge = this.isLarge(fd);
+    if (isLarge && largeReads.running && fd.mayBeReadable) {
+      largeReads.add(fd);
+      return OP_READABLE;
+    }
+    if (isLarge || fd.packets) {
       driver.readable(fd.slot);
       return OP_READABLE;
     }
     driver.recv(fd.slot, this.#p.length);
     return OP_RECV;
+  }
+
+  override isLarge(fd: FD): boolean {
+    return isLargeRead(fd, this.#p);
   }
 
   completed(fd: FD, result: number, offset: number, op: Op): boolean {

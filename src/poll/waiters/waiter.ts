@@ -31,6 +31,10 @@ export abstract class Waiter implements Parked<never> {
   get operation(): string {
     return 'wait';
   }
+  /** A read that goes straight into the caller's memory: see LargeReads. */
+  isLarge(_fd: FD): boolean {
+    return false;
+  }
   /** A thread is busy for it: it keeps its place until that returns, whatever happens. */
   get pinned(): boolean {
     return false;
