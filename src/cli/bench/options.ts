@@ -5,7 +5,7 @@ import { type Endpoint, formatEndpoint, parseEndpoint } from '../proxy/address.t
 import type { Plan } from './load.ts';
 import { payloadOf } from './payload.ts';
 import { parseAmount, parseTime } from './quantities.ts';
-import { parseReply } from './replies/index.ts';
+import { parseReply, replyName } from './replies/index.ts';
 
 /** A run as it was asked for. Times are milliseconds. */
 export interface BenchOptions {
@@ -164,9 +164,8 @@ export function described({ plan, processes }: BenchOptions): string {
       ? 'closed loop'
       : `open loop, ${rate.toLocaleString('en')} msg/s${poisson ? ' at random' : ''}`;
   const pipelined = depth === 1 ? '' : ` x ${depth}`;
-  const answers = 'length' in reply ? `bytes:${reply.length}` : reply.kind;
   const several = processes === 1 ? '' : `, ${processes} processes`;
-  return `${formatEndpoint(plan.endpoint)}: ${loop}, ${connections} connections${pipelined}, ${payload.length} B, answers ${answers}${several}`;
+  return `${formatEndpoint(plan.endpoint)}: ${loop}, ${connections} connections${pipelined}, ${payload.length} B, answers ${replyName(reply)}${several}`;
 }
 
 export const benchUsage = `gopark bench ADDRESS [options]    puts a server under load, and says how fast it answers

@@ -1,6 +1,9 @@
+import { metrics, processMetrics, prometheusContentType, prometheusText } from '../../debug/index.ts';
 import { IOError, writeString } from '../../io/index.ts';
 import { type Serving, type StreamConn, startServing } from '../../net/index.ts';
 import { type Endpoint, listenEndpoint } from './address.ts';
+import { metricsOf } from './metrics.ts';
+import type { Report } from './report.ts';
 
 /** How long a question may take, in milliseconds, and how many bytes. */
 const PATIENCE = 5000;
@@ -23,10 +26,10 @@ async function readRequest(conn: StreamConn): Promise<{ method: string; path: st
   return null;
 }
 
-function response(status: string, body: string, withBody: boolean): string {
+function response(status: string, body: string, withBody: boolean, type = 'application/json'): string {
   const head = [
     `HTTP/1.1 ${status}`,
-    'Content-Type: application/json',
+    `Content-Type: ${type}`,
     `Content-Length: ${Buffer.byteLength(body)}`,
     'Cache-Control: no-store',
     'Connection: close',
@@ -34,8 +37,8 @@ function response(status: string, body: string, withBody: boolean): string {
   return `${head.join('\r\n')}\r\n\r\n${withBody ? body : ''}`;
 }
 
-/** Answers GET / with what `report` says, one request for each connection. */
-export async function startAdmin(at: Endpoint, report: () => Promise<unknown>): Promise<Serving<StreamConn>> {
+/** Answers GET / with what `report` says, /metrics with the same for Prometheus; one request for each connection. */
+export async function startAdmin(at: Endpoint, report: () => Promise<Report>): Promise<Serving<StreamConn>> {
   const listener = await listenEndpoint(at, MOST_QUESTIONS);
   return startServing(listener, async (conn) => {
     try {
@@ -45,8 +48,12 @@ export async function startAdmin(at: Endpoint, report: () => Promise<unknown>): 
       if (request === null) await writeString(conn, response('400 Bad Request', json('no request'), true));
       else if (request.method !== 'GET' && request.method !== 'HEAD') {
         await writeString(conn, response('405 Method Not Allowed', json('GET is what there is'), true));
+      } else if (request.path === '/metrics') {
+        const text = prometheusText([...metricsOf(await report()), ...metrics(), ...processMetrics()]);
+        await writeString(conn, response('200 OK', text, request.method === 'GET', prometheusContentType));
       } else if (request.path !== '/') {
-        await writeString(conn, response('404 Not Found', json('there is only /'), request.method === 'GET'));
+        const known = json('there are / and /metrics');
+        await writeString(conn, response('404 Not Found', known, request.method === 'GET'));
       } else {
         await writeString(conn, response('200 OK', json(await report()), request.method === 'GET'));
       }

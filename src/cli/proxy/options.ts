@@ -168,7 +168,7 @@ export const proxyUsage = `gopark proxy --listen ADDR... --to ADDR...    passes 
   --retry-after time        until it is probed at first; doubles up to a minute  ${byDefault('retry-after')}
   --accept-proxy-from net   clients are proxies that send a PROXY header, from 10.0.0.0/8 for instance only
   --send-proxy v1|v2        begin each connection to an upstream with a PROXY header
-  --admin ADDR              answer HTTP requests there with what goes on, in JSON
+  --admin ADDR              answer HTTP requests there: / in JSON, /metrics for Prometheus
   --log file                a line of JSON for each connection that has ended
 
   SIGUSR2 prints what goes on, in JSON.`;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { repeated } from '#dist/cli/bench/payload.js';
-import { parseReply, type ReplyReader, replyReaders } from '#dist/cli/bench/replies/index.js';
+import { parseReply, type ReplyReader, replyName, replyReaders } from '#dist/cli/bench/replies/index.js';
 
 function reader(format: string, message = 'x'): ReplyReader {
   const payload = Buffer.from(message, 'latin1');
@@ -140,5 +140,11 @@ describe('bench: answers are recognised', () => {
     test(`${format}: ${JSON.stringify(text.slice(0, 30))} is none`, () => {
       assert.throws(() => feed(reader(format), text, [1000]), { code: 'ERR_BAD_REPLY', message: complaint });
     });
+  }
+});
+
+test('a kind of reply is named as it was asked for', () => {
+  for (const name of ['echo', 'line', 'http', 'resp', 'bytes:12', 'until:END', 'until:\\r\\n']) {
+    assert.equal(replyName(parseReply(name)), name);
   }
 });

@@ -3,6 +3,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { describe, test } from 'node:test';
+import { prometheusContentType } from 'gopark/debug';
+import { parseExposition } from '../../debug/lib/exposition.ts';
 import { needs } from '../../lib/needs.ts';
 import { ending, main, ProxyProcess, runProxy, take, UpstreamServer } from './lib.ts';
 
@@ -79,6 +81,51 @@ describe('gopark proxy: beginning and end', () => {
         socket.destroy();
       }
       assert.equal((await proxy.ask('/')).status, 200);
+    });
+  });
+
+  test('/metrics is the same for Prometheus', async () => {
+    await using upstream = await UpstreamServer.listen();
+    // The same one twice: a scraper drops all of it where two lines have the same labels.
+    await ProxyProcess.with(['--to', upstream.address, '--to', upstream.address], async (proxy) => {
+      const [client, server] = await Promise.all([proxy.connect(), upstream.next()]);
+      client.write('hello');
+      await take(server, 5);
+      server.write('world');
+      await take(client, 5);
+      await proxy.reportWhen(
+        ({ counters }) => counters.bytesUp === 5 && counters.bytesDown === 5,
+        'both to be counted',
+      );
+      const response = await proxy.ask('/metrics');
+      assert.equal(response.headers.get('content-type'), prometheusContentType);
+      const families = parseExposition(await response.text());
+      const report = await proxy.report();
+      const samplesOf = (name: string) => families.get(name)!.samples;
+      assert.deepEqual(samplesOf('gopark_proxy_connections'), [
+        { labels: { listener: report.listeners[0]!.addr }, value: 1 },
+      ]);
+      assert.equal(samplesOf('gopark_proxy_accepted_total')[0]!.value, 1);
+      const transferred = samplesOf('gopark_proxy_transferred_bytes_total');
+      assert.deepEqual(
+        transferred.map(({ labels, value }) => [labels.direction, value]),
+        [
+          ['up', 5],
+          ['down', 5],
+        ],
+      );
+      assert.deepEqual(
+        samplesOf('gopark_proxy_upstream_up').map(({ labels, value }) => [labels.upstream, value]),
+        [
+          [upstream.address, 1],
+          [`${upstream.address} (2)`, 1],
+        ],
+      );
+      assert.ok(families.has('gopark_goroutines') && families.has('process_cpu_seconds_total'));
+      for (const [name, { type }] of families)
+        assert.equal(name.endsWith('_total'), type === 'counter', name);
+      client.destroy();
+      server.destroy();
     });
   });
 

@@ -15,6 +15,14 @@ export type ReplyFormat =
   | { readonly kind: 'until'; readonly delimiter: Uint8Array }
   | { readonly kind: 'bytes'; readonly length: number };
 
+/** As one would write it behind `--reply`. */
+export function replyName(format: ReplyFormat): string {
+  if (format.kind === 'bytes') return `bytes:${format.length}`;
+  if (format.kind !== 'until') return format.kind;
+  const text = Buffer.from(format.delimiter).toString('latin1');
+  return text === '\n' ? 'line' : `until:${JSON.stringify(text).slice(1, -1)}`;
+}
+
 /** @throws UsageError */
 export function parseReply(text: string): ReplyFormat {
   const [, name, rest] = /^([a-z]+)(?::(.*))?$/s.exec(text) ?? [];
