@@ -231,9 +231,11 @@ describe('fromDuplex', () => {
   test('a write cut short has given bytesWritten bytes to the stream, and no more of them leave', async () => {
     const stream = new PassThrough({ highWaterMark: 1 });
     const conn = fromDuplex(stream);
-    conn.setWriteTimeout(20);
     const sent = pattern(1 << 20);
-    const error = await rejection(conn.write(sent));
+    const writing = rejection(conn.write(sent));
+    await until(() => stream.writableLength > 0, 'the stream to have some');
+    conn.setWriteTimeout(1);
+    const error = await writing;
     assert.equal(error.code, 'ERR_DEADLINE_EXCEEDED');
     const count = error.bytesWritten!;
     assert.ok(count > 0 && count < sent.length, String(count));
