@@ -31,6 +31,12 @@ export function spend(): boolean {
   return spent;
 }
 
+/** The same with a look at the clock, for whom each operation may have set others to work. */
+export function spendDear(): boolean {
+  if (!spent) spent = now() - sliceStart >= SLICE;
+  return spent;
+}
+
 /** `action` runs before those who stood back go on: what others wrote meanwhile must not wait for their slice. */
 export function beforeSlice(action: () => void): void {
   beforeSlices.push(action);

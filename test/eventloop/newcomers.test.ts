@@ -4,6 +4,8 @@ import { connect, type Socket } from 'node:net';
 import { describe, test } from 'node:test';
 import { type Connection, EventLoop } from 'gopark/eventloop';
 import { listen, type TCPListener } from 'gopark/net';
+import { holdThread, mostAtATime } from '../lib/holding.ts';
+import { needs } from '../lib/needs.ts';
 import { until } from '../lib/waiting.ts';
 import { bytes, text } from './lib.ts';
 
@@ -92,6 +94,25 @@ describe('what a connection brings along', { timeout: 30_000 }, () => {
     await until(() => heard.length === long.length, 'everything is there');
     assert.equal(heard, long);
     raw.destroy();
+    await loop.shutdown({ timeout: 1000 });
+    await serving;
+  });
+
+  test('keeps nobody else from their turn, however many bring work along', needs('poll'), async () => {
+    const listener = await listen('tcp', '127.0.0.1:0');
+    const raws = await Promise.all(Array.from({ length: 60 }, () => visitor(listener, 'work')));
+    let served = 0;
+    const loop = new EventLoop({
+      onRequest(conn) {
+        conn.reader.tryReadString(conn.len);
+        holdThread(11);
+        served++;
+      },
+    });
+    const serving = loop.serve(listener);
+    const most = await mostAtATime(() => served, 60);
+    assert.ok(most <= 20, `${most} at a time`);
+    for (const raw of raws) raw.destroy();
     await loop.shutdown({ timeout: 1000 });
     await serving;
   });

@@ -3,6 +3,8 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { describe, test } from 'node:test';
 import { listen, OpError, type TCPConn } from 'gopark/net';
+import { holdThread, mostAtATime } from '../lib/holding.ts';
+import { needs } from '../lib/needs.ts';
 import { rejection, until } from '../lib/waiting.ts';
 
 describe('a connection that has just been accepted', { timeout: 30_000 }, () => {
@@ -57,5 +59,24 @@ describe('a connection that has just been accepted', { timeout: 30_000 }, () => 
       await listener.close();
       await serving;
     }
+  });
+
+  test('keeps nobody else from their turn, however many bring work along', needs('poll'), async () => {
+    const listener = await listen('tcp', '127.0.0.1:0');
+    const raws = Array.from({ length: 60 }, () => connect(listener.addr.port, '127.0.0.1'));
+    await Promise.all(raws.map((raw) => new Promise((resolve) => raw.write('work', resolve))));
+    let served = 0;
+    const serving = listener.serve(async (conn) => {
+      const p = new Uint8Array(10);
+      await conn.read(p);
+      holdThread(11);
+      served++;
+      await conn.read(p);
+    });
+    const most = await mostAtATime(() => served, 60);
+    assert.ok(most <= 20, `${most} at a time`);
+    for (const raw of raws) raw.end();
+    await listener.close();
+    await serving;
   });
 });

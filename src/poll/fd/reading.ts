@@ -1,4 +1,4 @@
-import { nextTurn, spend } from '../../runtime/budget.ts';
+import { nextTurn, spend, spendDear } from '../../runtime/budget.ts';
 import { abortReason } from '../../runtime/failures.ts';
 import { settled, settledRead, settledVoid } from '../../runtime/settled.ts';
 import { EAGAIN, FAILED_NOT } from '../errno.ts';
@@ -85,7 +85,7 @@ export abstract class Reading extends Receiving {
    * turn: it is to be called again then. Rejects when one cannot be accepted.
    */
   acceptEach(taker: SlotTaker): Promise<void> {
-    if (spend()) return nextTurn();
+    if (spendDear()) return nextTurn();
     return this.reading.attemptOrPark(new AcceptEachWaiter(taker), undefined);
   }
 }

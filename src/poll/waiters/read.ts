@@ -1,4 +1,4 @@
-import { spend } from '../../runtime/budget.ts';
+import { spendDear } from '../../runtime/budget.ts';
 import { turnTick } from '../../runtime/turns.ts';
 import { OP_ACCEPT, OP_LISTEN, OP_READABLE, OP_RECV, type Op } from '../driver.ts';
 import { EAGAIN, FAILED_DETACHED, FAILED_NOT, type Failure } from '../errno.ts';
@@ -11,6 +11,9 @@ import { Waiter } from './waiter.ts';
 
 /** Takes the place of a buffer that was transferred away. */
 const NOTHING = new Uint8Array(0);
+
+/** Connections that are accepted before the first of them has been served with what it brought along. */
+const MOST_UNSERVED = 8;
 
 /** Whether a read into `p` is one of those that take turns. */
 export function isLargeRead(fd: Receiving, p: Uint8Array): boolean {
@@ -233,8 +236,9 @@ export class AcceptEachWaiter extends Waiter {
     this.reject(fd.owner.error('accept', failure));
   }
 
-  /** The connection at hand, and all that wait behind it. */
+  /** The connection at hand, and those that wait behind it. */
   #take(fd: FD, first: number): boolean {
+    let taken = 0;
     for (let slot = first; slot !== -EAGAIN; slot = fd.acceptNow()) {
       if (slot < 0) {
         this.fail(fd, -slot);
@@ -248,8 +252,8 @@ export class AcceptEachWaiter extends Waiter {
         this.fail(fd, failure);
         return true;
       }
-      // Others wait for one, too, or for their turn.
-      if (this.next !== null || spend()) {
+      // Others wait for one, too, or for their turn: also those who were just accepted, and run behind this.
+      if (this.next !== null || ++taken === MOST_UNSERVED || spendDear()) {
         this.resolve();
         return true;
       }
