@@ -32,6 +32,7 @@ typedef struct driver {
 	napi_ref on_batch, shared_buffer, slab_buffer;
 	uv_prepare_t *prepare;
 	uv_idle_t *idle;
+	uv_timer_t *knock; /* runs while newcomers wait for room in the set */
 	int open_handles; /* and files that threads are sending */
 	bool idling, closing;
 	bool ran; /* JavaScript, since the loop was last about to sleep */
@@ -54,6 +55,7 @@ typedef struct driver {
 	int32_t retries, first_retry;
 	int32_t *newcomers; /* slots of accepted connections that no set knows yet */
 	int32_t newcomer_count;
+	bool knocking;   /* that one runs */
 	bool unwelcomed; /* some of these have come since the list was last looked at */
 	struct uring *ring; /* by which chains are sent, or NULL */
 	struct datagrams *datagrams; /* once there is a datagram socket */

@@ -15,6 +15,7 @@ static void free_driver(driver_t *driver)
 		free(driver->sets[i].poll);
 	free(driver->prepare);
 	free(driver->idle);
+	free(driver->knock);
 	free(driver->retry);
 	free(driver->newcomers);
 	datagrams_free(driver->datagrams);
@@ -55,6 +56,7 @@ static void on_environment_end(napi_async_cleanup_hook_handle hook, void *data)
 		uv_close((uv_handle_t *)driver->sets[i].poll, on_set_closed);
 	uv_close((uv_handle_t *)driver->prepare, on_closed);
 	uv_close((uv_handle_t *)driver->idle, on_closed);
+	uv_close((uv_handle_t *)driver->knock, on_closed);
 	for (int32_t i = 0; i < driver->set_count; i++)
 		close(driver->sets[i].epoll);
 }
@@ -138,7 +140,9 @@ static napi_value start(napi_env env, napi_callback_info info)
 	driver->newcomers = malloc(sizeof *driver->newcomers * driver->header[H_SLOTS]);
 	driver->prepare = handle_of(driver, GOPARK_UV_PREPARE);
 	driver->idle = handle_of(driver, GOPARK_UV_IDLE);
-	if (driver->retry == NULL || driver->newcomers == NULL || driver->prepare == NULL || driver->idle == NULL)
+	driver->knock = handle_of(driver, GOPARK_UV_TIMER);
+	if (driver->retry == NULL || driver->newcomers == NULL || driver->prepare == NULL || driver->idle == NULL ||
+	    driver->knock == NULL)
 		return fail(env, NULL, ENOMEM);
 	int32_t first = add_set(driver);
 	if (first < 0)
@@ -146,9 +150,11 @@ static napi_value start(napi_env env, napi_callback_info info)
 	napi_get_uv_event_loop(env, (struct uv_loop_s **)&loop);
 	uv_prepare_init(loop, driver->prepare);
 	uv_idle_init(loop, driver->idle);
-	driver->open_handles += 2;
-	/* Alone it keeps no process alive, either. */
+	uv_timer_init(loop, driver->knock);
+	driver->open_handles += 3;
+	/* Alone they keep no process alive, either. */
 	uv_unref((uv_handle_t *)driver->prepare);
+	uv_unref((uv_handle_t *)driver->knock);
 	napi_create_string_utf8(env, "gopark", NAPI_AUTO_LENGTH, &name);
 	napi_async_init(env, NULL, name, &driver->async_context);
 	napi_create_reference(env, values[0], 1, &driver->shared_buffer);

@@ -15,6 +15,7 @@ enum {
 	SMALLEST_RECV = 4096,               /* ask for at least this much: the rest waits in memory, not in a system call */
 	CHAIN_VECTORS = 64,
 	BATCH_NS = 5 * 1000 * 1000, /* what a batch should take, with all that its goroutines do, at most */
+	KNOCK_MS = 50,
 	WORTH_ANOTHER_ROUND = 8, /* after fewer completions it is libuv's turn to look, which it does anyway */
 };
 
@@ -175,8 +176,8 @@ static void retry_readers(driver_t *driver)
 
 /*
  * Accepted connections have an owner by now, which may have read already; else this receives for it: what is received
- * before the set knows a connection makes no event. Where the set has no room for one, it is tried again whenever
- * something happens.
+ * before the set knows a connection makes no event. Where the set has no room for one (fs.epoll.max_user_watches), it is
+ * tried again before the loop sleeps, and after KNOCK_MS: other processes make room, too, and that is no event of ours.
  */
 static void welcome(driver_t *driver)
 {
@@ -402,6 +403,24 @@ static void run_rounds(driver_t *driver, poller_set_t *set)
 	napi_close_handle_scope(driver->env, scope);
 }
 
+/* The loop wakes up, and looks at its newcomers before it sleeps again. */
+static void on_knock(uv_timer_t *handle)
+{
+	(void)handle;
+}
+
+static void let_knock(driver_t *driver)
+{
+	bool needed = !driver->closing && driver->newcomer_count > 0;
+	if (needed == driver->knocking)
+		return;
+	driver->knocking = needed;
+	if (needed)
+		uv_timer_start(driver->knock, on_knock, KNOCK_MS, KNOCK_MS);
+	else
+		uv_timer_stop(driver->knock);
+}
+
 /* Work that no event will announce again must not let the loop sleep. */
 static void stay_awake(driver_t *driver, bool ran)
 {
@@ -445,7 +464,7 @@ void on_prepare(uv_prepare_t *handle)
 	driver_t *driver = uv_handle_get_data((uv_handle_t *)handle);
 	int32_t *header = driver->header;
 	driver->ran = false;
-	if (driver->retries > 0 || driver->unwelcomed) {
+	if (driver->retries > 0 || driver->newcomer_count > 0) {
 		run_rounds(driver, &driver->sets[0]);
 	} else if (header[H_DIRTY] > 0) {
 		napi_handle_scope scope;
@@ -456,6 +475,7 @@ void on_prepare(uv_prepare_t *handle)
 	}
 	/* What goroutines that ran here submitted elsewhere, to a ring, is looked at before the loop sleeps the next time. */
 	stay_awake(driver, driver->ran);
+	let_knock(driver);
 	if (header[H_HOLDS] == 0 && header[H_REFERENCED] && !driver->closing) {
 		uv_unref((uv_handle_t *)driver->sets[0].poll);
 		header[H_REFERENCED] = 0;

@@ -7,20 +7,23 @@
 #define GOPARK_UV_SUBSET_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 typedef struct uv_loop_s uv_loop_t;
 typedef struct uv_handle_s uv_handle_t;
 typedef struct uv_poll_s uv_poll_t;
 typedef struct uv_prepare_s uv_prepare_t;
 typedef struct uv_idle_s uv_idle_t;
+typedef struct uv_timer_s uv_timer_t;
 
 typedef void (*uv_close_cb)(uv_handle_t *handle);
 typedef void (*uv_poll_cb)(uv_poll_t *handle, int status, int events);
 typedef void (*uv_prepare_cb)(uv_prepare_t *handle);
 typedef void (*uv_idle_cb)(uv_idle_t *handle);
+typedef void (*uv_timer_cb)(uv_timer_t *handle);
 
-enum { GOPARK_UV_IDLE = 6, GOPARK_UV_POLL = 8, GOPARK_UV_PREPARE = 9 }; /* uv_handle_type */
-enum { GOPARK_UV_READABLE = 1 };                                       /* uv_poll_event */
+enum { GOPARK_UV_IDLE = 6, GOPARK_UV_POLL = 8, GOPARK_UV_PREPARE = 9, GOPARK_UV_TIMER = 13 }; /* uv_handle_type */
+enum { GOPARK_UV_READABLE = 1 };                                                              /* uv_poll_event */
 
 size_t uv_handle_size(int type);
 void *uv_handle_get_data(const uv_handle_t *handle);
@@ -36,5 +39,8 @@ int uv_prepare_start(uv_prepare_t *handle, uv_prepare_cb cb);
 int uv_idle_init(uv_loop_t *loop, uv_idle_t *handle);
 int uv_idle_start(uv_idle_t *handle, uv_idle_cb cb);
 int uv_idle_stop(uv_idle_t *handle);
+int uv_timer_init(uv_loop_t *loop, uv_timer_t *handle);
+int uv_timer_start(uv_timer_t *handle, uv_timer_cb cb, uint64_t timeout, uint64_t repeat);
+int uv_timer_stop(uv_timer_t *handle);
 
 #endif
