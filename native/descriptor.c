@@ -186,7 +186,10 @@ static napi_value assign(napi_env env, napi_callback_info info)
 		return number(env, 0);
 	}
 	slot_unwatch(driver, slot);
-	return number(env, slot_watch(driver, slot, set));
+	/* A set without room: sooner or later the first one has some. */
+	if (slot_watch(driver, slot, set) < 0)
+		list_newcomer(driver, slot);
+	return number(env, 0);
 }
 
 /* retry(slot): a stream that was resumed with bytes waiting: no event will tell of them */

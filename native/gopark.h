@@ -72,6 +72,7 @@ void driver_release(driver_t *driver);
 int32_t slot_open(driver_t *driver, int fd, int32_t flags);
 int32_t slot_watch(driver_t *driver, slot_t *slot, int32_t set);
 void slot_unwatch(driver_t *driver, slot_t *slot);
+void list_newcomer(driver_t *driver, slot_t *slot);
 void slot_close(driver_t *driver, slot_t *slot);
 int slot_leave(driver_t *driver, slot_t *slot);
 int32_t accept_slot(driver_t *driver, slot_t *listener);

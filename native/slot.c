@@ -16,6 +16,16 @@ enum { LIST_FLAGS = F_DIRTY | F_RETRYING | F_NEWCOMER };
 /* An accepted connection: nobody has looked whether its first bytes are there, and mostly they are. */
 enum { F_NEW = F_WRITABLE | F_READABLE | F_NEWCOMER };
 
+/* No set knows it yet; one that has been closed may still stand in the list. */
+void list_newcomer(driver_t *driver, slot_t *slot)
+{
+	slot->set = -1;
+	if (!(slot->flags & F_NEWCOMER))
+		driver->newcomers[driver->newcomer_count++] = index_of(driver, slot);
+	slot->flags |= F_NEWCOMER;
+	driver->unwelcomed = true;
+}
+
 /* Takes ownership of the descriptor, unless it is a pipe: on failure it is closed. */
 int32_t slot_open(driver_t *driver, int fd, int32_t flags)
 {
@@ -31,23 +41,19 @@ int32_t slot_open(driver_t *driver, int fd, int32_t flags)
 		return -EMFILE;
 	}
 	slot_t *slot = &driver->slots[index];
-	bool listed = slot->flags & F_NEWCOMER;
-	slot->flags = (slot->flags & LIST_FLAGS) | flags;
+	slot->flags = (slot->flags & LIST_FLAGS) | (flags & ~F_NEWCOMER);
 	slot->fd = fd;
 	slot->want = 0;
 	slot->out_head = slot->out_tail = -1;
 	slot->out_length = 0;
 	slot->peer_family = 0;
 	if (driver->ringed && flags & (F_WRITABLE | F_CONNECTING) && !(flags & (F_PACKETS | F_PIPE | F_DATAGRAM))) {
-		slot->flags = (slot->flags & ~(F_NEWCOMER | F_READABLE)) | F_RING;
+		slot->flags = (slot->flags & ~F_READABLE) | F_RING;
 		slot->set = 0;
 		return index;
 	}
 	if (flags & F_NEWCOMER) {
-		slot->set = -1;
-		if (!listed)
-			driver->newcomers[driver->newcomer_count++] = index;
-		driver->unwelcomed = true;
+		list_newcomer(driver, slot);
 		return index;
 	}
 	int32_t error = slot_watch(driver, slot, 0);
